@@ -1,0 +1,33 @@
+package matcher
+
+import "fmt"
+
+// Stable codes of what this package refuses. The gateway's table gives each its status and title.
+const (
+	CodePositionInvalid  = "position-invalid"
+	CodeJSONInvalid      = "json-invalid"       // not JSON, or JSON that no document can be
+	CodeDocumentInvalid  = "document-invalid"   // JSON, but not a storable document
+	CodeDocumentTooLarge = "document-too-large" // a bound on documents
+	CodeQueryInvalid     = "query-invalid"      // filter, sort, fields, skip, limit
+	CodeQueryTooLarge    = "query-too-large"    // a bound on queries
+	CodeOperatorUnknown  = "operator-unknown"
+	CodeIDNotString      = "id-not-string"
+	CodeIDInvalid        = "id-invalid"
+	CodeUpdateInvalid    = "update-invalid"
+	CodeWindowTooLarge   = "window-too-large"
+)
+
+// Error is bad input. It names the place, the value, the limit and the remedy.
+type Error struct {
+	Code   string
+	Path   string // JSON pointer into the text that was refused; "" is its root
+	Detail string // a sentence for the user
+	Limit  int64  // the bound that was passed, 0 if none
+}
+
+func (e *Error) Error() string {
+	if e.Path == "" {
+		return e.Detail
+	}
+	return fmt.Sprintf("%s: %s", e.Path, e.Detail)
+}

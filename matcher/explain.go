@@ -1,0 +1,49 @@
+package matcher
+
+import "encoding/json"
+
+// Explanation says how a query is understood, found and matched.
+type Explanation struct {
+	Filter  json.RawMessage `json:"filter"`           // in normal form
+	Sort    json.RawMessage `json:"sort,omitempty"`   // pairs of field and direction, `_id` included; ordered queries only
+	Window  *ExplainWindow  `json:"window,omitempty"` // ordered queries only
+	Fields  json.RawMessage `json:"fields,omitempty"` // the projection in normal form
+	FoundBy string          `json:"foundBy"`          // FoundByID or FoundByScan
+	IDs     []string        `json:"ids,omitempty"`    // FoundByID: the documents that can match
+}
+
+// ExplainWindow is the part of the order that a query shows.
+type ExplainWindow struct {
+	Skip  int    `json:"skip"`
+	Limit int    `json:"limit"`           // 0: none
+	Need  int    `json:"need"`            // documents that a live query keeps; 0: all that match
+	Error string `json:"error,omitempty"` // why the query cannot be live
+}
+
+// How a query finds its documents, and a change its queries.
+const (
+	FoundByID   = "ids"  // the filter pins `_id`s: only these are looked at
+	FoundByScan = "scan" // every document, and for every change of the collection, is evaluated
+)
+
+// Explain says how the query is understood, found and matched.
+func (q *Query) Explain() Explanation {
+	x := Explanation{Filter: json.RawMessage(q.filterText), FoundBy: FoundByScan}
+	if q.pinned {
+		x.FoundBy, x.IDs = FoundByID, q.ids
+	}
+	if q.projection != nil {
+		x.Fields = json.RawMessage(q.projection.Normal())
+	}
+	if q.ordered {
+		x.Sort = appendNormalSort(nil, q.sort)
+		x.Window = &ExplainWindow{Skip: q.skip, Limit: q.limit}
+		limits := Limits{MaxWindow: q.maxWindow}
+		if err := q.LiveError(limits); err != nil {
+			x.Window.Error = err.Error()
+		} else {
+			x.Window.Need = NewWindow(q, limits).Need()
+		}
+	}
+	return x
+}

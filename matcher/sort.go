@@ -1,0 +1,115 @@
+package matcher
+
+import (
+	"math"
+	"slices"
+	"strings"
+)
+
+// MaxSortKeys bounds the fields of one sort.
+const MaxSortKeys = 32
+
+// sortKey is one field of a sort.
+type sortKey struct {
+	path       path
+	descending bool
+}
+
+// compileSort reads a sort: {"date":-1,"title":1}, where the order of the text counts, [["date",-1],["title",1]], or
+// the text "-date,title". It returns nil for no sort. The keys end with `_id`, which is appended where it is missing;
+// what stands behind `_id` could never decide anything and is left out.
+func compileSort(text []byte, limits Limits) ([]sortKey, error) {
+	if text == nil {
+		return nil, nil
+	}
+	d, err := parseQueryText(text, limits)
+	if err != nil {
+		return nil, err
+	}
+	var at *place
+	s := &sortCompiler{}
+	switch root := d.Root(); root.Kind() {
+	case KindObject:
+		for v := root.First(); v.Exists() && err == nil; v = v.Next() {
+			name := string(v.Name())
+			err = s.key(name, v, at.field(name))
+		}
+	case KindArray:
+		i := 0
+		for v := root.First(); v.Exists() && err == nil; v = v.Next() {
+			at := at.element(i)
+			if i++; v.Kind() != KindArray || v.Len() != 2 || v.First().Kind() != KindString {
+				return nil, at.invalid(`a member of the sort is %s; a pair of field and direction is needed, such as ["date",-1]`, v.Raw())
+			}
+			err = s.key(string(v.Index(0).Bytes()), v.Index(1), at)
+		}
+	case KindString:
+		for name := range strings.SplitSeq(string(root.Bytes()), ",") {
+			field, descending := strings.CutPrefix(strings.TrimSpace(name), "-")
+			if err = s.add(field, descending, at); err != nil {
+				break
+			}
+		}
+	default:
+		return nil, at.invalid(`the sort is %s; use {"date":-1,"title":1} or [["date",-1],["title",1]]`, describeKind(root.Kind()))
+	}
+	if err != nil || len(s.keys) == 0 {
+		return nil, err
+	}
+	return withID(s.keys), nil
+}
+
+// withID ends keys with `_id`.
+func withID(keys []sortKey) []sortKey {
+	isID := func(k sortKey) bool { return k.path.text == "_id" }
+	if i := slices.IndexFunc(keys, isID); i >= 0 {
+		return keys[:i+1]
+	}
+	return append(keys, sortKey{path: path{text: "_id", segments: []segment{{name: "_id", index: -1}}}})
+}
+
+type sortCompiler struct{ keys []sortKey }
+
+func (s *sortCompiler) key(field string, direction Value, at *place) error {
+	f := direction.Float64()
+	if !direction.IsNumber() || math.Abs(f) != 1 {
+		return at.invalid("the direction of the sort field %q is %s; it must be 1 (ascending) or -1 (descending)", field, direction.Raw())
+	}
+	return s.add(field, f < 0, at)
+}
+
+func (s *sortCompiler) add(field string, descending bool, at *place) error {
+	switch {
+	case len(s.keys) == MaxSortKeys:
+		return at.tooLarge(MaxSortKeys, "the sort has more than %d fields; leave some out", MaxSortKeys)
+	case strings.HasPrefix(field, "$"):
+		return at.invalid("the sort field %q begins with $; sort by the name of a field", field)
+	case slices.Contains(strings.Split(field, "."), ""):
+		return at.invalid("the sort field %q has an empty name in it; names stand between dots", field)
+	case slices.ContainsFunc(s.keys, func(k sortKey) bool { return k.path.text == field }):
+		return at.invalid("the sort field %q stands twice; give it once", field)
+	}
+	p, err := parsePath(field, at)
+	if err != nil {
+		return err
+	}
+	s.keys = append(s.keys, sortKey{path: p, descending: descending})
+	return nil
+}
+
+// appendNormal writes a sort as [["date",-1],["_id",1]].
+func appendNormalSort(dst []byte, keys []sortKey) []byte {
+	dst = append(dst, '[')
+	for i, k := range keys {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = AppendString(append(dst, '['), []byte(k.path.text))
+		if k.descending {
+			dst = append(dst, ",-1]"...)
+		} else {
+			dst = append(dst, ",1]"...)
+		}
+	}
+	return append(dst, ']')
+}
