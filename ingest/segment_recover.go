@@ -1,0 +1,227 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/freshetdb/freshet/ingest/disk"
+)
+
+// recover reads the folder and leaves the log ready to append. It changes nothing on the disk until it knows that
+// the log is sound.
+func (l *SegmentLog) recover() error {
+	numbers, err := l.findSegments()
+	if err != nil {
+		return err
+	}
+	mark, err := l.readCleanMark()
+	if err != nil {
+		return err
+	}
+	if len(numbers) == 0 {
+		return l.create(mark)
+	}
+	for i, number := range numbers {
+		if err := l.recoverSegment(number, i == len(numbers)-1, mark); err != nil {
+			return err
+		}
+	}
+	l.partitions = len(l.next)
+	l.cleanStart = mark != nil
+	l.metrics.OpenedClean.Store(l.cleanStart)
+	l.metrics.Segments.Store(int64(len(l.segments)))
+	return l.settleDirectory(mark != nil)
+}
+
+// create makes the first segment of a new log.
+func (l *SegmentLog) create(mark []uint64) error {
+	for _, next := range mark {
+		if next > 0 {
+			return &CorruptError{File: l.path(cleanName), Reason: "the log was closed with entries in it, and all its segments are gone"}
+		}
+	}
+	l.partitions = max(l.cfg.LogPartitions, 1) + 1
+	l.next = make([]uint64, l.partitions)
+	l.cleanStart = true
+	l.metrics.OpenedClean.Store(true)
+	h := segmentHeader{number: 1, salt: rand.Uint64(), first: slices.Clone(l.next)}
+	f, err := l.createSegment(&h)
+	if err != nil {
+		return err
+	}
+	l.beginSegment(f, h)
+	return l.settleDirectory(mark != nil)
+}
+
+// findSegments returns the numbers of the segments in order, and removes files that were never finished.
+func (l *SegmentLog) findSegments() ([]uint64, error) {
+	names, err := l.fs.List(l.cfg.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("list segments: %w", err)
+	}
+	var numbers []uint64
+	for _, name := range names {
+		if strings.HasSuffix(name, tmpSuffix) {
+			if err := l.fs.Remove(l.path(name)); err != nil {
+				return nil, fmt.Errorf("remove an unfinished file: %w", err)
+			}
+			continue
+		}
+		digits, ok := strings.CutSuffix(name, segmentSuffix)
+		if !ok {
+			continue
+		}
+		number, err := strconv.ParseUint(digits, 16, 64)
+		if err != nil || segmentName(number) != name {
+			continue // not one of ours
+		}
+		numbers = append(numbers, number)
+	}
+	slices.Sort(numbers)
+	for i := 1; i < len(numbers); i++ {
+		if numbers[i] != numbers[i-1]+1 {
+			return nil, &CorruptError{File: l.path(segmentName(numbers[i-1] + 1)), Reason: "this segment is missing"}
+		}
+	}
+	return numbers, nil
+}
+
+// recoverSegment checks one segment and adds it to the log. The last one becomes the one that is written to.
+func (l *SegmentLog) recoverSegment(number uint64, last bool, mark []uint64) (err error) {
+	name := l.path(segmentName(number))
+	f, err := l.fs.Open(name)
+	if err != nil {
+		return fmt.Errorf("open segment: %w", err)
+	}
+	defer func() {
+		if err != nil || !last {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	size, err := f.Size()
+	if err != nil {
+		return fmt.Errorf("size of segment: %w", err)
+	}
+	h, err := readSegmentHeader(f)
+	if errors.Is(err, errHeader) {
+		return &CorruptError{File: name, Reason: err.Error()}
+	}
+	if err != nil {
+		return fmt.Errorf("read the header of %s: %w", name, err)
+	}
+	if err := l.checkHeader(name, number, &h); err != nil {
+		return err
+	}
+	scan, err := scanSegment(f, name, &h, size)
+	if err != nil {
+		return err
+	}
+	l.segments = append(l.segments, segment{segmentHeader: h, end: scan.end})
+	l.next = scan.next
+	if !last {
+		return nil
+	}
+	for p, next := range mark {
+		if len(mark) != len(l.next) || next > l.next[p] {
+			return &CorruptError{File: name, Offset: scan.end, Reason: fmt.Sprintf(
+				"the log was closed at %v and now ends at %v; if that is meant, remove %s", mark, l.next, l.path(cleanName))}
+		}
+	}
+	return l.adoptSegment(f, &h, scan, size)
+}
+
+// checkHeader compares a segment's header with its name, the configuration and the segment before it.
+func (l *SegmentLog) checkHeader(name string, number uint64, h *segmentHeader) error {
+	if h.number != number {
+		return &CorruptError{File: name, Offset: 16, Reason: fmt.Sprintf("this is segment %d under the name of %d", h.number, number)}
+	}
+	if want := l.cfg.LogPartitions; want != 0 && want != len(h.first)-1 {
+		return fmt.Errorf("%w: LogPartitions is %d, and this log was made with %d, which is fixed for its life; ask for %[3]d",
+			ErrInvalid, want, len(h.first)-1)
+	}
+	if len(l.segments) == 0 {
+		return nil
+	}
+	if previous := &l.segments[len(l.segments)-1]; !slices.Equal(l.next, h.first) {
+		return &CorruptError{File: l.path(segmentName(previous.number)), Offset: previous.end, Reason: fmt.Sprintf(
+			"the groups end here at offsets %v, and the next segment goes on from %v", l.next, h.first)}
+	}
+	return nil
+}
+
+// segmentScan is what reading a whole segment found.
+type segmentScan struct {
+	next    []uint64 // one after the last entry
+	end     int64    // of the last good group
+	durable int64    // everything before it was synced by the process that wrote it
+	used    int64    // where the last byte that is not zero ends: beyond end, there is a torn tail
+}
+
+// scanSegment reads all groups. A bad frame is where the segment ends if nothing proves that the frame was once good
+// (invariant 5); a caller to whom the segment is not the last one compares next.
+func scanSegment(f disk.File, name string, h *segmentHeader, size int64) (segmentScan, error) {
+	start := segmentHeaderBytes(len(h.first))
+	scan := segmentScan{next: slices.Clone(h.first), end: start, durable: start}
+	r := frameReader{file: f, seed: segmentSeed(h.number, h.salt), pos: start, end: size}
+	var entries []Entry
+	for {
+		frame, body, err := r.next(true)
+		if errors.Is(err, errEnd) || errors.Is(err, errFrame) {
+			break
+		}
+		if err != nil {
+			return scan, fmt.Errorf("%s: %w", name, err)
+		}
+		if entries, err = appendEntries(entries[:0], frame, body, scan.next); err != nil {
+			return scan, &CorruptError{File: name, Offset: scan.end, Reason: err.Error()}
+		}
+		scan.end = r.pos
+		scan.durable = max(start, int64(min(frame.durable, uint64(r.pos))))
+	}
+	at, used, found, err := findFrame(f, r.seed, scan.end, scan.end, size)
+	if err != nil {
+		return scan, fmt.Errorf("%s: %w", name, err)
+	}
+	if found {
+		return scan, &CorruptError{File: name, Offset: scan.end, Reason: fmt.Sprintf(
+			"a group fails its checksum, and the group at byte %d was written after this one was durable", at)}
+	}
+	scan.used = max(used, scan.end)
+	return scan, nil
+}
+
+// adoptSegment makes the last segment the one that is written to: cuts off its torn tail, and makes durable what may
+// only have been in memory when the process before ended.
+func (l *SegmentLog) adoptSegment(f disk.File, h *segmentHeader, scan segmentScan, size int64) error {
+	l.metrics.CutBytes.Store(scan.used - scan.end)
+	if err := fill(f, scan.end, scan.used); err != nil {
+		return err
+	}
+	// Written anew, not only synced: after a failed sync the kernel takes pages for clean that never reached the disk.
+	buf := make([]byte, readChunkBytes)
+	for pos := scan.durable; pos < scan.end; {
+		n := min(int64(len(buf)), scan.end-pos, max(size-pos, 0))
+		if n == 0 {
+			break // only the padding of the last group lies beyond the file's end
+		}
+		if _, err := f.ReadAt(buf[:n], pos); err != nil {
+			return fmt.Errorf("read segment: %w", err)
+		}
+		if _, err := f.WriteAt(buf[:n], pos); err != nil {
+			return fmt.Errorf("write segment: %w", err)
+		}
+		pos += n
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("sync segment: %w", err)
+	}
+	l.writer = segmentWriter{
+		file: f, start: segmentHeaderBytes(len(h.first)), pos: scan.end, synced: scan.end, filled: max(size, scan.used),
+		seed: segmentSeed(h.number, h.salt), next: slices.Clone(l.next),
+	}
+	return nil
+}

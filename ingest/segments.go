@@ -1,0 +1,266 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/freshetdb/freshet/ingest/disk"
+	"github.com/freshetdb/freshet/matcher"
+)
+
+// Bounds of the embedded log and of the log in memory.
+const (
+	MaxEntryBytes   = 16 << 20 // payload of one entry
+	MaxGroupBytes   = 64 << 20 // payloads of one Append
+	MaxGroupEntries = 1 << 16  // entries of one Append
+	MaxSegmentBytes = 4 << 30  // SegmentConfig.SegmentBytes
+
+	maxPartitions         = matcher.MaxLogPartitions + 1
+	maxEntryOverheadBytes = 16 // three uvarints: log partition (2), offset (10), length (4)
+	maxFrameBodyBytes     = MaxGroupBytes + MaxGroupEntries*maxEntryOverheadBytes
+	maxWriteBytes         = 8 << 20 // groups that one write gathers, unless one alone is larger
+	fillBytes             = 4 << 20 // zeros written ahead at once
+)
+
+// SegmentConfig configures the embedded log.
+type SegmentConfig struct {
+	Dir           string  // made if it is missing; must be set
+	LogPartitions int     // data partitions of a new log, 1 if 0; an old one must agree, unless this is 0
+	NoSync        bool    // --durability os: durable means handed to the operating system
+	SegmentBytes  int64   // size of a segment file, 64 MiB if 0; a group that is larger gets a segment of its own
+	FS            disk.FS // the operating system's if nil
+}
+
+const defaultSegmentBytes = 64 << 20
+
+// Validate says what is wrong with the configuration.
+func (c SegmentConfig) Validate() error {
+	switch {
+	case c.Dir == "":
+		return fmt.Errorf("%w: Dir is empty; name the folder of the log", ErrInvalid)
+	case c.LogPartitions < 0 || c.LogPartitions > matcher.MaxLogPartitions:
+		return fmt.Errorf("%w: LogPartitions is %d, the limit is %d; ask for 1 to %[3]d", ErrInvalid, c.LogPartitions, matcher.MaxLogPartitions)
+	case c.SegmentBytes < 0 || c.SegmentBytes > MaxSegmentBytes:
+		return fmt.Errorf("%w: SegmentBytes is %d, the limit is %d; ask for less", ErrInvalid, c.SegmentBytes, int64(MaxSegmentBytes))
+	}
+	return nil
+}
+
+// SegmentLog implements Log over segment files. OpenSegments starts its one goroutine, the writer; Close ends it.
+type SegmentLog struct {
+	cfg        SegmentConfig
+	fs         disk.FS
+	lock       io.Closer
+	cleanStart bool
+	partitions int
+	metrics    Metrics
+	trimming   sync.Mutex    // one Trim at a time; taken before mu
+	wake       chan struct{} // of capacity 1: tells the writer that something waits or that it should stop
+	done       chan struct{} // closed by the writer at its end
+
+	mu       sync.Mutex
+	waiting  []*appendRequest
+	closed   bool
+	failed   error              // why the log accepts nothing more
+	segments []segment          // oldest first; the last one is written to
+	next     []uint64           // one after the last durable entry, per log partition
+	changed  chan struct{}      // closed when one of the above changes and somebody waits for it; nil: nobody does
+	tails    map[*tail]struct{} // the running ones
+
+	writer segmentWriter // owned by the writer's goroutine
+}
+
+// segment is what the log knows of one segment file.
+type segment struct {
+	segmentHeader
+	end int64 // of its durable groups, in bytes from the file's start
+}
+
+func (s *segment) start() int64 { return segmentHeaderBytes(len(s.first)) }
+
+const (
+	lockName      = "LOCK"
+	cleanName     = "CLEAN"
+	segmentSuffix = ".segment"
+	tmpSuffix     = ".tmp" // of a file that is not whole yet; removed on open
+)
+
+func segmentName(number uint64) string { return fmt.Sprintf("%016x%s", number, segmentSuffix) }
+
+func (l *SegmentLog) path(name string) string { return filepath.Join(l.cfg.Dir, name) }
+
+// OpenSegments opens or creates the embedded log and recovers it: a torn last group is cut off, corruption before it
+// is refused by name (ErrCorrupt, a *CorruptError). A folder in use is ErrLocked.
+func OpenSegments(cfg SegmentConfig) (*SegmentLog, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.SegmentBytes == 0 {
+		cfg.SegmentBytes = defaultSegmentBytes
+	}
+	if cfg.FS == nil {
+		cfg.FS = disk.OS{}
+	}
+	l := &SegmentLog{
+		cfg:   cfg,
+		fs:    cfg.FS,
+		wake:  make(chan struct{}, 1),
+		done:  make(chan struct{}),
+		tails: make(map[*tail]struct{}),
+	}
+	if err := l.fs.MakeDirectory(cfg.Dir); err != nil {
+		return nil, fmt.Errorf("make the folder of the log: %w", err)
+	}
+	lock, err := l.fs.Lock(l.path(lockName))
+	if errors.Is(err, disk.ErrLocked) {
+		return nil, fmt.Errorf("%w: %s is locked; stop that process or use another folder", ErrLocked, l.path(lockName))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock the log: %w", err)
+	}
+	l.lock = lock
+	if err := l.recover(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the log in %s: %w", cfg.Dir, err), l.writer.close(), lock.Close())
+	}
+	go l.runWriter()
+	return l, nil
+}
+
+// CleanStart reports whether the log was closed in order before it was opened (or is new).
+func (l *SegmentLog) CleanStart() bool { return l.cleanStart }
+
+// Metrics returns the log's counters.
+func (l *SegmentLog) Metrics() *Metrics { return &l.metrics }
+
+// Partitions is the number of log partitions, the control partition included.
+func (l *SegmentLog) Partitions() int { return l.partitions }
+
+// Bounds returns what the log holds, for each log partition.
+func (l *SegmentLog) Bounds(ctx context.Context) (first, next []uint64, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, nil, ErrClosed
+	}
+	return slices.Clone(l.segments[0].first), slices.Clone(l.next), nil
+}
+
+// Trim removes the segments that hold nothing at or above below and that no running Tail has before it. The segment
+// that is written to stays.
+func (l *SegmentLog) Trim(ctx context.Context, below []uint64) error {
+	if err := checkVector("below", below, l.partitions); err != nil {
+		return err
+	}
+	l.trimming.Lock()
+	defer l.trimming.Unlock()
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		oldest, ok, err := l.dropOldest(below)
+		if !ok || err != nil {
+			return err
+		}
+		// One by one, each durably: after a crash the segments that remain follow each other without a hole.
+		err = l.fs.Remove(l.path(segmentName(oldest.number)))
+		if err != nil {
+			l.mu.Lock()
+			l.segments = slices.Insert(l.segments, 0, oldest)
+			l.mu.Unlock()
+			return fmt.Errorf("remove segment: %w", err)
+		}
+		if err := l.fs.SyncDirectory(l.cfg.Dir); err != nil {
+			return fmt.Errorf("remove segment: %w", err)
+		}
+		l.metrics.Segments.Add(-1)
+	}
+}
+
+// dropOldest takes the oldest segment out of the list if nobody needs it.
+func (l *SegmentLog) dropOldest(below []uint64) (oldest segment, ok bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return oldest, false, ErrClosed
+	}
+	if len(l.segments) < 2 {
+		return oldest, false, nil
+	}
+	for p, first := range l.segments[1].first {
+		if first > below[p] {
+			return oldest, false, nil
+		}
+	}
+	lowest := uint64(math.MaxUint64)
+	for t := range l.tails {
+		lowest = min(lowest, t.segment)
+	}
+	oldest = l.segments[0]
+	if lowest <= oldest.number {
+		return oldest, false, nil
+	}
+	l.segments = slices.Delete(l.segments, 0, 1)
+	return oldest, true, nil
+}
+
+// Close waits for the appends that have begun, marks the log as closed in order, and ends the tails with ErrClosed.
+// After a failure of the log it leaves no mark and returns what failed.
+func (l *SegmentLog) Close() error {
+	l.mu.Lock()
+	first := !l.closed
+	l.closed = true
+	l.notify()
+	l.mu.Unlock()
+	l.poke()
+	<-l.done
+	if !first {
+		return nil
+	}
+	l.trimming.Lock() // a Trim that runs touches files of the folder
+	defer l.trimming.Unlock()
+	err := l.failed // the writer has ended: nobody changes it
+	if err == nil {
+		err = l.sealForClose()
+	}
+	return errors.Join(err, l.writer.close(), l.lock.Close())
+}
+
+// sealForClose syncs what NoSync left to the operating system, and marks the end.
+func (l *SegmentLog) sealForClose() error {
+	if err := l.writer.file.Sync(); err != nil {
+		return fmt.Errorf("sync the last segment: %w", err)
+	}
+	return l.writeCleanMark()
+}
+
+// notify wakes whoever waits for a change. mu is held.
+func (l *SegmentLog) notify() {
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
+}
+
+// poke tells the writer to look.
+func (l *SegmentLog) poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+func checkVector(name string, v []uint64, partitions int) error {
+	if len(v) != partitions {
+		return fmt.Errorf("%w: %s has %d offsets, the log has %d log partitions; give one for each", ErrInvalid, name, len(v), partitions)
+	}
+	return nil
+}
