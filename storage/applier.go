@@ -1,0 +1,455 @@
+package storage
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/freshetdb/freshet/ingest"
+	"github.com/freshetdb/freshet/matcher"
+)
+
+// item is one record on its way through the loop.
+type item struct {
+	record    ingest.Record
+	partition int
+	after     *matcher.Document // of a write; parsed once, at the gateway or as it came out of the log
+	hint      *matcher.Document // what the writer read as the current document; saves a parse where it still is
+
+	// Set by stage.
+	verdict verdict
+	control controlResult
+}
+
+// entry is the state of one key within a group.
+type entry struct {
+	head  head
+	value []byte // text of the document; nil: deleted
+}
+
+type epochKey struct {
+	partition  int
+	collection matcher.CollectionID
+}
+
+// applier is the state that the apply loop owns: everything here is of the loop's goroutine alone. It runs ahead of
+// what is published by the group that is being made durable; a group that fails stops the process.
+type applier struct {
+	db     *pebble.DB
+	cache  *documentCache
+	limits matcher.Limits
+
+	vector      matcher.Vector
+	sequence    uint64
+	catalog     *catalog
+	maxWriteLag uint64
+	epochs      map[epochKey]epoch
+	pruned      []uint64 // per log partition: tombstones below this offset are gone
+
+	metrics *Metrics
+}
+
+// group is what one step of the loop applies.
+type group struct {
+	before   matcher.Vector
+	changes  []*matcher.Change
+	entries  map[documentKey]entry
+	fences   []epochKey
+	controls bool // the catalog changed
+	dirty    bool // the vector moved
+}
+
+func (a *applier) begin() *group {
+	return &group{before: a.vector.Clone(), entries: make(map[documentKey]entry)}
+}
+
+// stage decides one record and, if it is accepted, applies it to the loop's state and the group. The record's offset
+// is the next one of its log partition.
+func (a *applier) stage(g *group, it *item) error {
+	offset := a.vector.Next[it.partition]
+	switch it.record.Kind {
+	case ingest.RecordControl:
+		return a.stageControl(g, it, offset)
+	case ingest.RecordFence:
+		a.stageFence(g, it, offset)
+		return nil
+	case ingest.RecordWrite:
+		return a.stageWrite(g, it, offset)
+	}
+	return fmt.Errorf("apply a record of kind %d: this program does not know it", it.record.Kind)
+}
+
+func (a *applier) stageWrite(g *group, it *item, offset uint64) error {
+	r := &it.record
+	key := documentKey{collection: r.Collection, partition: it.partition, id: r.ID}
+	current, err := a.head(g, key, it.hint)
+	if err != nil {
+		return err
+	}
+	it.verdict = decide(r, offset, current, a.epochs[epochKey{it.partition, r.Collection}], a.maxWriteLag)
+	if it.verdict != accepted {
+		a.metrics.WritesRejected.Add(1)
+		return nil
+	}
+	if current.document != nil {
+		r.Before = current.document.Text()
+	}
+	r.Operation = operationOf(current.document, it.after)
+	a.applyWrite(g, key, r, offset)
+	a.sequence++
+	g.changes = append(g.changes, &matcher.Change{
+		Sequence:   a.sequence,
+		Position:   matcher.Position{Incarnation: a.vector.Incarnation, Partition: it.partition, Offset: offset},
+		Collection: r.Collection,
+		Operation:  r.Operation,
+		Epoch:      r.Epoch,
+		ID:         r.ID,
+		Before:     current.document,
+		After:      it.after,
+	})
+	e := g.entries[key]
+	e.head.document = it.after
+	g.entries[key] = e
+	a.metrics.WritesAccepted.Add(1)
+	return nil
+}
+
+// applyWrite is the part of an accepted write that a replay does as well.
+func (a *applier) applyWrite(g *group, key documentKey, r *ingest.Record, offset uint64) {
+	e := entry{head: head{writeID: r.WriteID}, value: r.After}
+	if r.After == nil {
+		e.head.deleted = offset
+	}
+	g.entries[key] = e
+	a.advance(g, key.partition, offset)
+}
+
+func (a *applier) stageFence(g *group, it *item, offset uint64) {
+	r := &it.record
+	key := epochKey{it.partition, r.Collection}
+	it.verdict = decide(r, offset, head{}, a.epochs[key], a.maxWriteLag)
+	if it.verdict != accepted {
+		return
+	}
+	a.applyFence(g, key, r, offset)
+	a.sequence++
+	g.changes = append(g.changes, &matcher.Change{
+		Sequence:   a.sequence,
+		Position:   matcher.Position{Incarnation: a.vector.Incarnation, Partition: it.partition, Offset: offset},
+		Collection: r.Collection,
+		Fence:      r.Fence,
+		Epoch:      r.Epoch,
+	})
+}
+
+// applyFence begins a new epoch: everything of the collection in this log partition is gone.
+func (a *applier) applyFence(g *group, key epochKey, r *ingest.Record, offset uint64) {
+	a.epochs[key] = epoch{number: r.Epoch, fence: r.Fence, offset: offset}
+	for k := range g.entries {
+		if k.collection == key.collection && k.partition == key.partition {
+			delete(g.entries, k)
+		}
+	}
+	g.fences = append(g.fences, key)
+	a.advance(g, key.partition, offset)
+	if c, ok := a.catalog.byID[key.collection]; ok && a.fenced(c) && c.Fence == matcher.FenceDrop {
+		a.catalog = a.catalog.forget(c.ID)
+		g.controls = true
+	}
+}
+
+// fenced reports whether every data partition has the fence that the control partition ordered last.
+func (a *applier) fenced(c Collection) bool {
+	for p := 1; p < len(a.vector.Next); p++ {
+		if a.epochs[epochKey{p, c.ID}].number < c.Epoch {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *applier) stageControl(g *group, it *item, offset uint64) error {
+	var body controlBody
+	if err := json.Unmarshal(it.record.Body, &body); err != nil {
+		return fmt.Errorf("read control record %d: %w", offset, err)
+	}
+	next, result := a.catalog.apply(body)
+	it.control = result
+	if result.err != nil {
+		it.verdict = rejectedNothing
+		return nil
+	}
+	a.applyCatalog(g, next)
+	a.advance(g, it.partition, offset)
+	return nil
+}
+
+func (a *applier) applyCatalog(g *group, next *catalog) {
+	a.catalog = next
+	g.controls = true
+	a.vector.Incarnation = next.incarnation
+	if next.genesis != nil {
+		a.maxWriteLag = next.genesis.MaxWriteLag
+	}
+}
+
+func (a *applier) advance(g *group, partition int, offset uint64) {
+	a.vector.Next[partition] = offset + 1
+	g.dirty = true
+}
+
+// head is the current state of a key: in this group, in the cache, in Pebble.
+func (a *applier) head(g *group, key documentKey, hint *matcher.Document) (head, error) {
+	if e, ok := g.entries[key]; ok {
+		return e.head, nil
+	}
+	for _, fenced := range g.fences {
+		if fenced.collection == key.collection && fenced.partition == key.partition {
+			return head{}, nil
+		}
+	}
+	cacheKey := cacheKey{key.collection, a.epochs[epochKey{key.partition, key.collection}].number, key.id}
+	if d, ok := a.cache.get(cacheKey); ok {
+		return head{document: d, writeID: d.Revision().WriteID}, nil
+	}
+	h, err := readHead(a.db, key, hint, a.limits)
+	if err == nil && h.document != nil {
+		a.cache.set(cacheKey, h.document)
+	}
+	return h, err
+}
+
+// readHead reads the state of a key from Pebble. hint is used instead of a parse where it is what is stored.
+func readHead(r pebble.Reader, key documentKey, hint *matcher.Document, limits matcher.Limits) (head, error) {
+	var buffer [collectionPrefixBytes + 64]byte
+	raw, closer, err := r.Get(appendKey(buffer[:0], prefixDocument, key))
+	if err == nil {
+		defer closer.Close()
+		d, err := parseStored(raw, hint, limits)
+		if err != nil {
+			return head{}, fmt.Errorf("read document %q: %w", key.id, err)
+		}
+		return head{document: d, writeID: d.Revision().WriteID}, nil
+	}
+	if !errors.Is(err, pebble.ErrNotFound) {
+		return head{}, fmt.Errorf("read document %q: %w", key.id, err)
+	}
+	raw, closer, err = r.Get(appendKey(buffer[:0], prefixTombstone, key))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return head{}, nil
+	}
+	if err != nil {
+		return head{}, fmt.Errorf("read tombstone of %q: %w", key.id, err)
+	}
+	defer closer.Close()
+	return parseTombstone(raw)
+}
+
+func parseTombstone(raw []byte) (h head, err error) {
+	if len(raw) != len(h.writeID)+8 {
+		return head{}, fmt.Errorf("read a tombstone: it has %d bytes, not %d", len(raw), len(h.writeID)+8)
+	}
+	copy(h.writeID[:], raw)
+	h.deleted = binary.BigEndian.Uint64(raw[len(h.writeID):])
+	return h, nil
+}
+
+// storedLimits are those under which stored documents are read back: what was accepted once stays readable.
+func storedLimits(limits matcher.Limits) matcher.Limits {
+	limits.MaxDocumentBytes = MaxStoredBytes
+	limits.MaxDocumentDepth = 1 << 10
+	limits.MaxDocumentFields = 1 << 24
+	return limits
+}
+
+// MaxStoredBytes bounds a stored document, metadata included, whatever the configured limits are.
+const MaxStoredBytes = 64 << 20
+
+func parseStored(raw []byte, hint *matcher.Document, limits matcher.Limits) (*matcher.Document, error) {
+	if len(raw) == 0 || raw[0] != valueVersion {
+		return nil, fmt.Errorf("%w: a stored document of an unknown version", ErrFormat)
+	}
+	if hint != nil && bytes.Equal(hint.Text(), raw[1:]) {
+		return hint, nil
+	}
+	return matcher.Parse(bytes.Clone(raw[1:]), storedLimits(limits))
+}
+
+// batch puts the group's outcome into one Pebble batch, keys sorted, the vector last (invariant 2).
+func (a *applier) batch(g *group) (*pebble.Batch, error) {
+	b := a.db.NewBatch()
+	// First, because it goes by what Pebble holds: a tombstone of this group must come after it.
+	if err := a.prune(b); err != nil {
+		return nil, err
+	}
+	for _, f := range g.fences {
+		if err := a.fenceToBatch(b, f); err != nil {
+			return nil, err
+		}
+	}
+	keys := make([]documentKey, 0, len(g.entries))
+	for k := range g.entries {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(x, y documentKey) int {
+		if x.partition != y.partition {
+			return x.partition - y.partition
+		}
+		if x.collection != y.collection {
+			return int(x.collection) - int(y.collection)
+		}
+		return strings.Compare(x.id, y.id)
+	})
+	var key []byte
+	for _, k := range keys {
+		e := g.entries[k]
+		if e.value != nil {
+			key = appendKey(key[:0], prefixDocument, k)
+			op := b.SetDeferred(len(key), 1+len(e.value))
+			copy(op.Key, key)
+			op.Value[0] = valueVersion
+			copy(op.Value[1:], e.value)
+			if err := op.Finish(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err := a.tombstoneToBatch(b, k, e.head); err != nil {
+			return nil, err
+		}
+	}
+	if g.controls {
+		if err := a.catalogToBatch(b); err != nil {
+			return nil, err
+		}
+	}
+	return b, b.Set(keyVector, appendVector(nil, a.vector, a.sequence), nil)
+}
+
+// tombstoneToBatch writes a tombstone. A later document does not delete it: readHead looks for the document first,
+// and prune takes the tombstone away in time.
+func (a *applier) tombstoneToBatch(b *pebble.Batch, k documentKey, h head) error {
+	if err := b.Delete(appendKey(nil, prefixDocument, k), nil); err != nil {
+		return err
+	}
+	value := binary.BigEndian.AppendUint64(append([]byte(nil), h.writeID[:]...), h.deleted)
+	if err := b.Set(appendKey(nil, prefixTombstone, k), value, nil); err != nil {
+		return err
+	}
+	name := append(binary.BigEndian.AppendUint32(nil, uint32(k.collection)), k.id...)
+	return b.Set(appendExpiryKey(nil, k.partition, h.deleted), name, nil)
+}
+
+func (a *applier) fenceToBatch(b *pebble.Batch, f epochKey) error {
+	for _, kind := range []byte{prefixDocument, prefixTombstone} {
+		lower, upper := collectionSpan(kind, f.partition, f.collection)
+		if err := b.DeleteRange(lower, upper, nil); err != nil {
+			return err
+		}
+	}
+	e := a.epochs[f]
+	value := binary.BigEndian.AppendUint32(nil, e.number)
+	value = binary.BigEndian.AppendUint64(append(value, byte(e.fence)), e.offset)
+	return b.Set(appendEpochKey(nil, f.partition, f.collection), value, nil)
+}
+
+// catalogToBatch writes the whole catalog: control records are rare, and collections few.
+func (a *applier) catalogToBatch(b *pebble.Batch) error {
+	if err := b.DeleteRange([]byte{prefixCollection}, []byte{prefixCollection + 1}, nil); err != nil {
+		return err
+	}
+	for id, c := range a.catalog.byID {
+		text, err := json.Marshal(c)
+		if err != nil {
+			return err
+		}
+		if err := b.Set(appendControlKey(nil, id), text, nil); err != nil {
+			return err
+		}
+	}
+	text, err := json.Marshal(storedCatalog{a.catalog.genesis, a.catalog.nextID})
+	if err != nil {
+		return err
+	}
+	return b.Set(keyGenesis, text, nil)
+}
+
+type storedCatalog struct {
+	Genesis *genesis             `json:"genesis"`
+	NextID  matcher.CollectionID `json:"nextId"`
+}
+
+// pruneStep is how many offsets pass between two looks for expired tombstones, and the most that one look takes away.
+const pruneStep = 1024
+
+// prune deletes tombstones that count no more. It is housekeeping: decide goes by the offsets alone (invariant 5).
+func (a *applier) prune(b *pebble.Batch) error {
+	for p := 1; p < len(a.vector.Next); p++ {
+		next := a.vector.Next[p]
+		if next < a.maxWriteLag+1 || next-a.maxWriteLag-1 < a.pruned[p]+pruneStep {
+			continue
+		}
+		if err := a.prunePartition(b, p, next-a.maxWriteLag-1); err != nil {
+			return fmt.Errorf("prune tombstones: %w", err)
+		}
+		for key, e := range a.epochs {
+			if key.partition == p && e.expired(next, a.maxWriteLag) {
+				delete(a.epochs, key)
+				if err := b.Delete(appendEpochKey(nil, p, key.collection), nil); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (a *applier) prunePartition(b *pebble.Batch, p int, below uint64) error {
+	iterator, err := a.db.NewIter(&pebble.IterOptions{
+		LowerBound: appendExpiryKey(nil, p, 0),
+		UpperBound: appendExpiryKey(nil, p, below),
+	})
+	if err != nil {
+		return err
+	}
+	defer iterator.Close()
+	taken := 0
+	for ok := iterator.First(); ok; ok = iterator.Next() {
+		if taken++; taken > pruneStep {
+			a.pruned[p] = binary.BigEndian.Uint64(iterator.Key()[3:])
+			return iterator.Error()
+		}
+		offset := binary.BigEndian.Uint64(iterator.Key()[3:])
+		name := iterator.Value()
+		key := documentKey{matcher.CollectionID(binary.BigEndian.Uint32(name)), p, string(name[4:])}
+		tombstone := appendKey(nil, prefixTombstone, key)
+		raw, closer, err := a.db.Get(tombstone)
+		if err != nil && !errors.Is(err, pebble.ErrNotFound) {
+			return err
+		}
+		if err == nil {
+			h, parseErr := parseTombstone(raw)
+			closer.Close()
+			if parseErr != nil {
+				return parseErr
+			}
+			// A later delete of the same key has an expiry of its own.
+			if h.deleted == offset {
+				if err := b.Delete(tombstone, nil); err != nil {
+					return err
+				}
+			}
+		}
+		if err := b.Delete(iterator.Key(), nil); err != nil {
+			return err
+		}
+	}
+	a.pruned[p] = below
+	return iterator.Error()
+}

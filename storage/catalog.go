@@ -1,0 +1,194 @@
+package storage
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/freshetdb/freshet/matcher"
+)
+
+// Settings is what a collection declares.
+type Settings struct {
+	Comment string `json:"comment,omitempty"` // free text, at most MaxCommentBytes
+}
+
+// MaxCommentBytes bounds a collection's comment.
+const MaxCommentBytes = 1024
+
+// Collection is a named set of documents as the control partition has it.
+type Collection struct {
+	ID       matcher.CollectionID `json:"id"`
+	App      string               `json:"app"`
+	Name     string               `json:"name"`
+	Epoch    uint32               `json:"epoch"`
+	Settings Settings             `json:"settings"`
+	// Fence is the last fence that the control partition ordered; FenceDrop: the collection is gone, and is kept only
+	// until every data partition has its fence.
+	Fence matcher.Fence `json:"fence,omitempty"`
+}
+
+// genesis is the first record of the control partition: what holds for the whole life of the log.
+type genesis struct {
+	Format      int    `json:"format"`
+	Partitions  int    `json:"partitions"`
+	MaxWriteLag uint64 `json:"maxWriteLag"`
+	Incarnation uint64 `json:"incarnation,string"`
+}
+
+// controlBody is the body of a control record. Exactly one field is set.
+type controlBody struct {
+	Genesis     *genesis       `json:"genesis,omitempty"`
+	Incarnation *uint64        `json:"incarnation,omitempty,string"`
+	Put         *putCollection `json:"put,omitempty"`
+	Truncate    *fenceOrder    `json:"truncate,omitempty"`
+	Drop        *fenceOrder    `json:"drop,omitempty"`
+}
+
+type putCollection struct {
+	App      string   `json:"app"`
+	Name     string   `json:"name"`
+	Settings Settings `json:"settings"`
+}
+
+type fenceOrder struct {
+	Collection matcher.CollectionID `json:"collection"`
+}
+
+type collectionName struct{ app, name string }
+
+// catalog is the state of the control partition. It is immutable; apply makes the next one.
+type catalog struct {
+	genesis     *genesis
+	incarnation uint64
+	nextID      matcher.CollectionID
+	byName      map[collectionName]matcher.CollectionID
+	byID        map[matcher.CollectionID]Collection // dropped ones whose fences are not complete included
+}
+
+func emptyCatalog() *catalog {
+	return &catalog{
+		nextID: 1,
+		byName: map[collectionName]matcher.CollectionID{},
+		byID:   map[matcher.CollectionID]Collection{},
+	}
+}
+
+// controlResult is the outcome of one control record.
+type controlResult struct {
+	collection Collection // of put, truncate, drop
+	created    bool
+	err        error // why it was rejected; the catalog stays as it was
+}
+
+// apply decides and applies one control record. It reads nothing but the catalog (invariant 3).
+func (c *catalog) apply(body controlBody) (*catalog, controlResult) {
+	switch {
+	case body.Genesis != nil:
+		if c.genesis != nil {
+			return c, controlResult{err: fmt.Errorf("the log has begun already")}
+		}
+		next := *c
+		next.genesis, next.incarnation = body.Genesis, body.Genesis.Incarnation
+		return &next, controlResult{}
+	case body.Incarnation != nil:
+		next := *c
+		next.incarnation = *body.Incarnation
+		return &next, controlResult{}
+	case body.Put != nil:
+		return c.put(*body.Put)
+	case body.Truncate != nil:
+		return c.fence(body.Truncate.Collection, matcher.FenceTruncate)
+	case body.Drop != nil:
+		return c.fence(body.Drop.Collection, matcher.FenceDrop)
+	}
+	return c, controlResult{err: fmt.Errorf("the control record orders nothing")}
+}
+
+func (c *catalog) put(p putCollection) (*catalog, controlResult) {
+	name := collectionName{p.App, p.Name}
+	next := c.clone()
+	id, exists := c.byName[name]
+	if !exists {
+		if c.count(p.App) >= MaxCollections {
+			return c, controlResult{err: ErrTooManyCollections}
+		}
+		id = next.nextID
+		next.nextID++
+		next.byName[name] = id
+		next.byID[id] = Collection{ID: id, App: p.App, Name: p.Name}
+	}
+	collection := next.byID[id]
+	collection.Settings = p.Settings
+	next.byID[id] = collection
+	return next, controlResult{collection: collection, created: !exists}
+}
+
+func (c *catalog) fence(id matcher.CollectionID, fence matcher.Fence) (*catalog, controlResult) {
+	collection, ok := c.byID[id]
+	if !ok || collection.Fence == matcher.FenceDrop {
+		return c, controlResult{err: ErrCollectionNotFound}
+	}
+	next := c.clone()
+	collection.Epoch++
+	collection.Fence = fence
+	next.byID[id] = collection
+	if fence == matcher.FenceDrop {
+		delete(next.byName, collectionName{collection.App, collection.Name})
+	}
+	return next, controlResult{collection: collection}
+}
+
+// forget drops a collection whose fences are complete.
+func (c *catalog) forget(id matcher.CollectionID) *catalog {
+	next := c.clone()
+	delete(next.byID, id)
+	return next
+}
+
+func (c *catalog) clone() *catalog {
+	next := *c
+	next.byName = maps.Clone(c.byName)
+	next.byID = maps.Clone(c.byID)
+	return &next
+}
+
+func (c *catalog) count(app string) int {
+	n := 0
+	for name := range c.byName {
+		if name.app == app {
+			n++
+		}
+	}
+	return n
+}
+
+func (c *catalog) list(app string) []Collection {
+	var all []Collection
+	for name, id := range c.byName {
+		if name.app == app {
+			all = append(all, c.byID[id])
+		}
+	}
+	slices.SortFunc(all, func(a, b Collection) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	return all
+}
+
+func (c *catalog) collection(app, name string) (Collection, bool) {
+	id, ok := c.byName[collectionName{app, name}]
+	return c.byID[id], ok
+}
+
+func encodeBody(b controlBody) []byte {
+	text, err := json.Marshal(b)
+	if err != nil { // plain structs of numbers and strings
+		panic(err)
+	}
+	return text
+}

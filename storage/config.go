@@ -1,0 +1,76 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/freshetdb/freshet/matcher"
+)
+
+var (
+	ErrCollectionNotFound = errors.New("the collection does not exist")
+	ErrCollectionChanged  = errors.New("the collection was dropped or truncated meanwhile")
+	ErrTooManyCollections = fmt.Errorf("an app holds at most %d collections", MaxCollections)
+	ErrOverloaded         = errors.New("too many writes are waiting")
+	ErrOutcomeUnknown     = errors.New("the outcome of the write is unknown")
+	ErrStopped            = errors.New("the store has stopped")
+	ErrResultTooLarge     = errors.New("the result has too many documents")
+	ErrStateAhead         = errors.New("the state lies outside the log: the log lost records that were applied")
+	ErrFormat             = errors.New("the data folder has another format")
+)
+
+// MaxCollections bounds the collections of one app. It is part of what decide reads, so it is a constant.
+const MaxCollections = 10_000
+
+// Bounds of one group and of what waits for one.
+const (
+	MaxGroupWrites   = 512
+	MaxGroupBytes    = 8 << 20
+	MaxWaitingWrites = 8192
+	MaxWaitingTasks  = 4096
+)
+
+// Config configures a Store. The zero value of a field means its default.
+type Config struct {
+	Dir    string         // folder of the Pebble state
+	FS     vfs.FS         // file system of the Pebble state; default the operating system's
+	Limits matcher.Limits // bounds on documents and results
+
+	// CacheBytes bounds the cache of parsed documents (default 256 MiB). It serves before-images and point reads; what
+	// is not in it costs a Pebble read and a parse.
+	CacheBytes int64
+	// BlockCacheBytes bounds Pebble's cache of blocks (default 64 MiB).
+	BlockCacheBytes int64
+	// FlushBytes is how much is applied between two flushes of the state (default 32 MiB). A start replays at most
+	// about twice as much of the log; smaller means shorter starts and more compaction work.
+	FlushBytes int64
+	// MaxWriteLag is how many offsets of its log partition a write may lie behind what its writer had read, and how
+	// long tombstones live (default 2^20). It is written into a new log and taken from there ever after.
+	MaxWriteLag uint64
+	// Attempts says that the log holds attempts to be decided as they are read, instead of applied records.
+	Attempts bool
+	// NewIncarnation begins a new incarnation of the log after the replay: positions from before get a reset.
+	NewIncarnation bool
+}
+
+func (c Config) withDefaults() Config {
+	c.Limits = c.Limits.WithDefaults()
+	if c.FS == nil {
+		c.FS = vfs.Default
+	}
+	if c.CacheBytes == 0 {
+		c.CacheBytes = 256 << 20
+	}
+	if c.BlockCacheBytes == 0 {
+		c.BlockCacheBytes = 64 << 20
+	}
+	if c.FlushBytes == 0 {
+		c.FlushBytes = 32 << 20
+	}
+	if c.MaxWriteLag == 0 {
+		c.MaxWriteLag = 1 << 20
+	}
+	return c
+}

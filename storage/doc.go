@@ -1,0 +1,27 @@
+// Package storage applies the log in order to Pebble and answers reads from it.
+//
+// One goroutine, the apply loop (Store.Run), owns everything that changes: it takes a group of records, decides each
+// against the state before it, makes them durable, commits one Pebble batch, answers the writers and releases the
+// changes to the listener. Two ways lead into it, and both decide with the same function:
+//
+//   - embedded (sequencer.go): writes are decided first, and only accepted ones are appended to the log; a replay
+//     decides nothing again;
+//   - a log of attempts (follower.go): writes are appended first, and decided as they come out of the log.
+//
+// Invariants (tests cite them by number):
+//
+//  1. Nothing that is not durable in the log can be read, answered or delivered.
+//  2. One group is one Pebble batch with the applied vector in it: a snapshot always knows its position vector.
+//  3. decide reads nothing but its log partition's own prefix: no clock, no configuration, no other partition. The
+//     control partition's records are decided in the same way, from the control partition alone.
+//  4. A write is accepted only if the key's current write id, a tombstone's included, equals its base, its epoch is
+//     the collection's in that log partition, and at most MaxWriteLag offsets passed since the writer read. So of a
+//     delayed or doubled append at most one copy is accepted.
+//  5. A tombstone counts for MaxWriteLag offsets, whether or not it has been deleted from Pebble yet.
+//  6. The Pebble state is never ahead of the durable log: the log is synced before a flush is asked for.
+//  7. A log segment is let go only below the flushed vector.
+//  8. The loop does bounded work: groups are bounded in writes and bytes; long reads run beside it on snapshots.
+//
+// The caller starts Run; the store starts no other goroutine that outlives a call, but one that waits for a Pebble
+// flush. Left out on purpose: access rules, update operators, times (gateway), windows (matcher), frames (fanout).
+package storage

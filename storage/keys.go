@@ -1,0 +1,149 @@
+package storage
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/freshetdb/freshet/matcher"
+)
+
+// FormatVersion is the version of what this package writes into Pebble.
+const FormatVersion = 1
+
+// The key space. Integers are big-endian, so that keys sort by log partition, collection, id; data keys begin with the
+// log partition so that a partition can move.
+//
+//	d partition:u16 collection:u32 id   the stored document: valueVersion, JSON text
+//	t partition:u16 collection:u32 id   its tombstone: write id (12 bytes), offset:u64
+//	x partition:u16 offset:u64          a tombstone's time: collection:u32 id
+//	e partition:u16 collection:u32      the collection's epoch in this log partition: epoch:u32, fence:u8, offset:u64
+//	c collection:u32                    the collection as the control partition has it, JSON
+//	m constants                         genesis, JSON
+//	v                                   the applied vector: format:u8 incarnation:u64 sequence:u64 next:u64...
+const (
+	prefixDocument   = 'd'
+	prefixTombstone  = 't'
+	prefixExpiry     = 'x'
+	prefixEpoch      = 'e'
+	prefixCollection = 'c'
+)
+
+const valueVersion = 1
+
+var (
+	keyGenesis = []byte("mgenesis")
+	keyVector  = []byte("v")
+)
+
+// documentKey names a document on one node.
+type documentKey struct {
+	collection matcher.CollectionID
+	partition  int
+	id         string
+}
+
+func appendCollectionPrefix(dst []byte, kind byte, partition int, c matcher.CollectionID) []byte {
+	dst = append(dst, kind)
+	dst = binary.BigEndian.AppendUint16(dst, uint16(partition))
+	return binary.BigEndian.AppendUint32(dst, uint32(c))
+}
+
+func appendKey(dst []byte, kind byte, k documentKey) []byte {
+	return append(appendCollectionPrefix(dst, kind, k.partition, k.collection), k.id...)
+}
+
+// collectionSpan is the key range of one collection in one log partition.
+func collectionSpan(kind byte, partition int, c matcher.CollectionID) (lower, upper []byte) {
+	lower = appendCollectionPrefix(nil, kind, partition, c)
+	return lower, prefixEnd(lower)
+}
+
+// prefixEnd is the first key after all keys that begin with prefix.
+func prefixEnd(prefix []byte) []byte {
+	end := append([]byte(nil), prefix...)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}
+
+const collectionPrefixBytes = 1 + 2 + 4
+
+func appendExpiryKey(dst []byte, partition int, offset uint64) []byte {
+	dst = append(dst, prefixExpiry)
+	dst = binary.BigEndian.AppendUint16(dst, uint16(partition))
+	return binary.BigEndian.AppendUint64(dst, offset)
+}
+
+func appendEpochKey(dst []byte, partition int, c matcher.CollectionID) []byte {
+	return appendCollectionPrefix(dst, prefixEpoch, partition, c)
+}
+
+func appendControlKey(dst []byte, c matcher.CollectionID) []byte {
+	return binary.BigEndian.AppendUint32(append(dst, prefixCollection), uint32(c))
+}
+
+func appendVector(dst []byte, v matcher.Vector, sequence uint64) []byte {
+	dst = append(dst, FormatVersion)
+	dst = binary.BigEndian.AppendUint64(dst, v.Incarnation)
+	dst = binary.BigEndian.AppendUint64(dst, sequence)
+	for _, n := range v.Next {
+		dst = binary.BigEndian.AppendUint64(dst, n)
+	}
+	return dst
+}
+
+func parseVector(raw []byte) (v matcher.Vector, sequence uint64, err error) {
+	if len(raw) < 1+8+8+8 || (len(raw)-1)%8 != 0 {
+		return v, 0, fmt.Errorf("read the applied vector: %d bytes are no vector", len(raw))
+	}
+	if raw[0] != FormatVersion {
+		return v, 0, fmt.Errorf("%w: the state was written in format %d, this program reads %d", ErrFormat, raw[0], FormatVersion)
+	}
+	v.Incarnation = binary.BigEndian.Uint64(raw[1:])
+	sequence = binary.BigEndian.Uint64(raw[9:])
+	for raw = raw[17:]; len(raw) > 0; raw = raw[8:] {
+		v.Next = append(v.Next, binary.BigEndian.Uint64(raw))
+	}
+	return v, sequence, nil
+}
+
+// PartitionOf is the log partition of a key: murmur2 (as Kafka's default partitioner has it) of collection name, a
+// zero byte and `_id`, over the data partitions, which are numbered from 1.
+func PartitionOf(app, collection, id string, dataPartitions int) int {
+	if dataPartitions == 1 {
+		return 1
+	}
+	key := make([]byte, 0, len(app)+len(collection)+len(id)+2)
+	key = append(append(append(key, app...), '/'), collection...)
+	key = append(append(key, 0), id...)
+	return 1 + int(murmur2(key)&0x7fffffff)%dataPartitions
+}
+
+// murmur2 is Austin Appleby's 32-bit MurmurHash2 with the seed that Kafka's clients use.
+func murmur2(data []byte) uint32 {
+	const (
+		seed = 0x9747b28c
+		m    = 0x5bd1e995
+	)
+	h := uint32(seed) ^ uint32(len(data))
+	for ; len(data) >= 4; data = data[4:] {
+		k := binary.LittleEndian.Uint32(data) * m
+		k ^= k >> 24
+		h = h*m ^ k*m
+	}
+	switch len(data) {
+	case 3:
+		h ^= uint32(data[2]) << 16
+		fallthrough
+	case 2:
+		h ^= uint32(data[1]) << 8
+		fallthrough
+	case 1:
+		h = (h ^ uint32(data[0])) * m
+	}
+	h = (h ^ h>>13) * m
+	return h ^ h>>15
+}

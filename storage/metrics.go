@@ -1,0 +1,18 @@
+package storage
+
+import "sync/atomic"
+
+// Metrics counts what the store does. All fields may be read at any time.
+type Metrics struct {
+	Groups         atomic.Uint64 // groups applied
+	WritesAccepted atomic.Uint64 // records applied that changed a document
+	WritesRejected atomic.Uint64 // attempts whose key, epoch or lag had moved on
+	WrittenBytes   atomic.Uint64 // payload bytes of applied records
+	WaitingWrites  atomic.Int64  // writes that wait for the apply loop
+	Boundaries     atomic.Uint64 // tasks run between two groups
+	Flushes        atomic.Uint64 // flushes of the state asked for
+	Replayed       atomic.Uint64 // records replayed at the start
+	CacheHits      atomic.Uint64 // documents found in the cache
+	CacheMisses    atomic.Uint64 // documents read from Pebble
+	Snapshots      atomic.Int64  // snapshots open now
+}

@@ -1,0 +1,268 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/freshetdb/freshet/ingest"
+	"github.com/freshetdb/freshet/matcher"
+)
+
+// Run replays the log, then applies writes until ctx ends; what was accepted by then is finished first. It returns an
+// error where the store cannot go on, after which nothing may be trusted but a new start.
+func (s *Store) Run(ctx context.Context) error {
+	defer close(s.stopped)
+	if s.config.Attempts {
+		return s.follow(ctx)
+	}
+	if err := s.replay(ctx); err != nil {
+		return fmt.Errorf("replay the log: %w", err)
+	}
+	if err := s.beginLog(ctx); err != nil {
+		return err
+	}
+	close(s.ready)
+	for {
+		select {
+		case r := <-s.requests:
+			if err := s.step(ctx, r); err != nil {
+				return err
+			}
+		case t := <-s.tasks:
+			s.runTasks(t)
+		case <-s.failure.failed:
+			return s.failure.err
+		case <-ctx.Done():
+			return s.drain(ctx)
+		}
+	}
+}
+
+// drain applies the writes that were waiting when the stop came.
+func (s *Store) drain(ctx context.Context) error {
+	for {
+		select {
+		case r := <-s.requests:
+			if err := s.step(ctx, r); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+}
+
+// beginLog writes the record with which a log, or a new incarnation of it, begins.
+func (s *Store) beginLog(ctx context.Context) error {
+	var body controlBody
+	switch {
+	case s.loop.catalog.genesis == nil:
+		body.Genesis = s.newGenesis()
+	case s.config.NewIncarnation:
+		incarnation := newIncarnation()
+		body.Incarnation = &incarnation
+	default:
+		return nil
+	}
+	r := controlRequest(body, s.NewWriteID())
+	if err := s.applyRequests(ctx, []*request{r}); err != nil {
+		return fmt.Errorf("begin the log: %w", err)
+	}
+	return r.items[0].control.err
+}
+
+func (s *Store) newGenesis() *genesis {
+	return &genesis{
+		Format: FormatVersion, Partitions: s.log.Partitions(), MaxWriteLag: s.config.MaxWriteLag, Incarnation: newIncarnation(),
+	}
+}
+
+// newIncarnation draws the name of a time line. It needs to differ, not to be secret.
+func newIncarnation() uint64 { return rand.Uint64() | 1 }
+
+// step takes what waits, runs the tasks of the boundary, and applies the group.
+func (s *Store) step(ctx context.Context, first *request) error {
+	group := append(make([]*request, 0, 32), first)
+	for bytes := first.bytes; len(group) < MaxGroupWrites && bytes < MaxGroupBytes; {
+		select {
+		case r := <-s.requests:
+			group = append(group, r)
+			bytes += r.bytes
+			continue
+		default:
+		}
+		break
+	}
+	s.runTasks(nil)
+	return s.applyRequests(ctx, group)
+}
+
+// applyRequests is the way of a group of writes: decide, append, and, while that becomes durable, batch and prepare;
+// then commit, answer, release.
+func (s *Store) applyRequests(ctx context.Context, requests []*request) error {
+	g := s.loop.begin()
+	entries := s.entries[:0]
+	s.payloads = s.payloads[:0] // the log has copied, or written, those of the group before
+	for _, r := range requests {
+		var err error
+		if entries, err = s.stageRequest(g, r, entries); err != nil {
+			return s.fail(requests, err)
+		}
+	}
+	if !g.dirty {
+		s.answer(requests)
+		return nil
+	}
+	s.entries = entries
+	// The stop of the process must not tear a group that is on its way: the log finishes it.
+	appended := s.append(context.WithoutCancel(ctx), entries)
+	batch, err := s.loop.batch(g)
+	if err == nil && s.listener != nil {
+		s.listener.Prepare(s.loop.finish(g))
+	}
+	if appendErr := <-appended; appendErr != nil {
+		err = errors.Join(err, fmt.Errorf("append to the log: %w", appendErr))
+	}
+	if err == nil {
+		err = s.commit(g, batch)
+	}
+	if err != nil {
+		return s.fail(requests, err)
+	}
+	s.answer(requests)
+	if s.listener != nil {
+		s.listener.Release()
+	}
+	return s.flushIfDue()
+}
+
+// stageRequest stages the request's records and appends their entries. A request whose first record is rejected has no
+// effect; the fences behind an accepted control record cannot be.
+func (s *Store) stageRequest(g *group, r *request, entries []ingest.Entry) ([]ingest.Entry, error) {
+	for i := range r.items {
+		it := &r.items[i]
+		offset := s.loop.vector.Next[it.partition]
+		if err := s.loop.stage(g, it); err != nil {
+			return nil, err
+		}
+		if it.verdict != accepted {
+			return entries, nil
+		}
+		if i == 0 {
+			r.orderFences()
+		}
+		start := len(s.payloads)
+		s.payloads = ingest.AppendRecord(s.payloads, &it.record)
+		payload := s.payloads[start:len(s.payloads):len(s.payloads)]
+		s.metrics.WrittenBytes.Add(uint64(len(payload)))
+		entries = append(entries, ingest.Entry{Partition: it.partition, Offset: offset, Payload: payload})
+	}
+	return entries, nil
+}
+
+// append hands the entries to the log and checks that they got the offsets that they were decided for.
+func (s *Store) append(ctx context.Context, entries []ingest.Entry) <-chan error {
+	decided := make([]uint64, len(entries))
+	for i := range entries {
+		decided[i] = entries[i].Offset
+	}
+	done := make(chan error, 1)
+	go func() {
+		err := s.log.Append(ctx, entries)
+		for i := range entries {
+			if err == nil && entries[i].Offset != decided[i] {
+				err = fmt.Errorf("log partition %d gave offset %d to a record that was decided for %d: another process appends to this log",
+					entries[i].Partition, entries[i].Offset, decided[i])
+			}
+		}
+		done <- err
+	}()
+	return done
+}
+
+// finish describes the group to the listener.
+func (a *applier) finish(g *group) *matcher.Group {
+	return &matcher.Group{Before: g.before, After: a.vector.Clone(), Changes: g.changes}
+}
+
+// commit makes a durable group readable.
+func (s *Store) commit(g *group, batch *pebble.Batch) error {
+	s.unflushed += int64(batch.Len()) + int64(batch.Count())*memtableOverheadBytes
+	if err := errors.Join(batch.Commit(pebble.NoSync), batch.Close()); err != nil {
+		return fmt.Errorf("commit the state: %w", err)
+	}
+	for key, e := range g.entries {
+		cached := cacheKey{key.collection, s.loop.epochs[epochKey{key.partition, key.collection}].number, key.id}
+		if e.head.document != nil {
+			s.cache.set(cached, e.head.document)
+		} else {
+			s.cache.remove(cached)
+		}
+	}
+	s.publish()
+	s.metrics.Groups.Add(1)
+	return nil
+}
+
+// memtableOverheadBytes is about what Pebble's memtable needs for an entry beside key and value.
+const memtableOverheadBytes = 64
+
+func (s *Store) answer(requests []*request) {
+	vector := s.published.Load().vector
+	for _, r := range requests {
+		r.done <- answer{vector: vector}
+	}
+}
+
+// fail answers a group that did not become durable for certain.
+func (s *Store) fail(requests []*request, err error) error {
+	for _, r := range requests {
+		r.done <- answer{err: errors.Join(ErrOutcomeUnknown, err)}
+	}
+	return err
+}
+
+// flushIfDue asks Pebble for a flush once enough was applied, and lets go of the log below it when it is done.
+func (s *Store) flushIfDue() error {
+	if s.unflushed < s.config.FlushBytes || !s.flushing.CompareAndSwap(false, true) {
+		return nil
+	}
+	s.unflushed = 0
+	if err := s.syncLog(); err != nil { // invariant 6
+		return err
+	}
+	flushed := s.published.Load().vector
+	done, err := s.db.AsyncFlush()
+	if err != nil {
+		return fmt.Errorf("flush the state: %w", err)
+	}
+	s.metrics.Flushes.Add(1)
+	go func() {
+		defer s.flushing.Store(false)
+		select {
+		case <-done:
+			if s.config.Attempts {
+				return // a log of attempts is several nodes', and keeps what it keeps
+			}
+			// A log that cannot be trimmed now is trimmed after the next flush; it is only longer.
+			_ = s.log.Trim(context.Background(), flushed.Next)
+		case <-s.stopped:
+		case <-s.failure.failed:
+		}
+	}()
+	return nil
+}
+
+// syncLog makes what the log holds durable where Append alone does not.
+func (s *Store) syncLog() error {
+	if l, ok := s.log.(interface{ Sync() error }); ok {
+		if err := l.Sync(); err != nil {
+			return fmt.Errorf("sync the log: %w", err)
+		}
+	}
+	return nil
+}

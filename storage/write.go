@@ -1,0 +1,221 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/freshetdb/freshet/ingest"
+	"github.com/freshetdb/freshet/matcher"
+)
+
+// Head is the current state of a key as a writer reads it.
+type Head struct {
+	Document *matcher.Document // nil: there is none
+	WriteID  matcher.WriteID   // of the document or of its tombstone; zero: none
+	ReadTo   uint64            // offset of the key's log partition up to which this was read
+}
+
+// Attempt is one conditional write: After (nil: delete) replaces exactly the state that Head names.
+type Attempt struct {
+	Collection Collection
+	ID         string
+	Head       Head
+	WriteID    matcher.WriteID
+	After      *matcher.Document
+}
+
+// Outcome of a decided attempt. Where it was not accepted (the key's state is another), the writer reads Head again.
+type Outcome struct {
+	Accepted bool
+	Position matcher.Vector // applied, durable and readable at least up to here
+}
+
+// request is what a caller waits for: records that are appended together, or not at all.
+type request struct {
+	items  []item
+	single [1]item
+	bytes  int
+	done   chan answer // capacity 1
+}
+
+type answer struct {
+	vector matcher.Vector
+	err    error
+}
+
+// Head reads the current state of a key. It may be superseded as it is returned: a write that builds on it is decided
+// against the state of then.
+func (s *Store) Head(c Collection, id string) (Head, error) {
+	select {
+	case <-s.stopped:
+		return Head{}, ErrStopped
+	default:
+	}
+	p := PartitionOf(c.App, c.Name, id, s.log.Partitions()-1)
+	now := s.published.Load()
+	readTo := now.vector.Next[p]
+	if current, ok := now.catalog.byID[c.ID]; !ok || current.Epoch != c.Epoch {
+		return Head{}, ErrCollectionChanged
+	}
+	if d, ok := s.cache.get(cacheKey{c.ID, c.Epoch, id}); ok {
+		return Head{Document: d, WriteID: d.Revision().WriteID, ReadTo: readTo}, nil
+	}
+	h, err := readHead(s.db, documentKey{c.ID, p, id}, nil, s.config.Limits)
+	if err != nil {
+		return Head{}, err
+	}
+	if genesis := now.catalog.genesis; genesis != nil && h.expired(readTo, genesis.MaxWriteLag) {
+		h = head{}
+	}
+	return Head{Document: h.document, WriteID: h.writeID, ReadTo: readTo}, nil
+}
+
+// Write has an attempt decided. It returns once the outcome is durable and applied. ErrOutcomeUnknown: it may have
+// been, or may yet be, accepted; every other error: it was not and will not be.
+func (s *Store) Write(ctx context.Context, a Attempt) (Outcome, error) {
+	r := &request{done: make(chan answer, 1)}
+	r.single[0] = item{
+		partition: PartitionOf(a.Collection.App, a.Collection.Name, a.ID, s.log.Partitions()-1),
+		after:     a.After,
+		hint:      a.Head.Document,
+		record: ingest.Record{
+			Kind:       ingest.RecordWrite,
+			Collection: a.Collection.ID,
+			Epoch:      a.Collection.Epoch,
+			ID:         a.ID,
+			Operation:  operationOf(a.Head.Document, a.After),
+			WriteID:    a.WriteID,
+			Base:       a.Head.WriteID,
+			ReadTo:     a.Head.ReadTo,
+			Control:    s.published.Load().vector.Next[matcher.ControlPartition],
+		},
+	}
+	it := &r.single[0]
+	if a.After != nil {
+		it.record.After = a.After.Text()
+		it.record.Generation = a.After.Revision().Generation
+	}
+	r.items = r.single[:]
+	r.bytes = len(it.record.After) + len(a.ID) + 128
+	vector, err := s.submit(ctx, r)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if it.verdict == rejectedEpoch {
+		return Outcome{}, ErrCollectionChanged
+	}
+	return Outcome{Accepted: it.verdict == accepted, Position: vector}, nil
+}
+
+// submit hands a request to the loop, by way of the log or directly, and waits for its answer.
+func (s *Store) submit(ctx context.Context, r *request) (matcher.Vector, error) {
+	if s.config.Attempts {
+		return s.submitAttempts(ctx, r)
+	}
+	if err := ctx.Err(); err != nil {
+		return matcher.Vector{}, err
+	}
+	s.metrics.WaitingWrites.Add(1)
+	defer s.metrics.WaitingWrites.Add(-1)
+	select {
+	case <-s.stopped:
+		return matcher.Vector{}, ErrStopped
+	case s.requests <- r:
+	default:
+		return matcher.Vector{}, fmt.Errorf("%w (%d)", ErrOverloaded, MaxWaitingWrites)
+	}
+	select {
+	case a := <-r.done:
+		return a.vector, a.err
+	case <-ctx.Done():
+		return matcher.Vector{}, errors.Join(ErrOutcomeUnknown, ctx.Err())
+	case <-s.stopped:
+	}
+	select {
+	case a := <-r.done:
+		return a.vector, a.err
+	default:
+		return matcher.Vector{}, ErrStopped // it was still waiting when the loop ended
+	}
+}
+
+// PutCollection creates a collection or changes its settings.
+func (s *Store) PutCollection(ctx context.Context, app, name string, settings Settings) (c Collection, created bool, err error) {
+	if len(settings.Comment) > MaxCommentBytes {
+		return c, false, &matcher.Error{Code: matcher.CodeDocumentInvalid, Path: "/comment", Limit: MaxCommentBytes,
+			Detail: fmt.Sprintf("the comment has %d bytes; the limit is %d: shorten it", len(settings.Comment), MaxCommentBytes)}
+	}
+	r := controlRequest(controlBody{Put: &putCollection{App: app, Name: name, Settings: settings}}, s.NewWriteID())
+	if _, err := s.submit(ctx, r); err != nil {
+		return c, false, err
+	}
+	result := r.items[0].control
+	return result.collection, result.created, result.err
+}
+
+// DropCollection ends a collection and everything in it.
+func (s *Store) DropCollection(ctx context.Context, app, name string) error {
+	return s.fenceCollection(ctx, app, name, matcher.FenceDrop)
+}
+
+// TruncateCollection removes all documents of a collection.
+func (s *Store) TruncateCollection(ctx context.Context, app, name string) error {
+	return s.fenceCollection(ctx, app, name, matcher.FenceTruncate)
+}
+
+// fenceCollection orders a fence in the control partition and puts it into every data partition.
+func (s *Store) fenceCollection(ctx context.Context, app, name string, fence matcher.Fence) error {
+	c, ok := s.Collection(app, name)
+	if !ok {
+		return ErrCollectionNotFound
+	}
+	order := &fenceOrder{Collection: c.ID}
+	body := controlBody{Truncate: order}
+	if fence == matcher.FenceDrop {
+		body = controlBody{Drop: order}
+	}
+	r := controlRequest(body, s.NewWriteID())
+	for p := 1; p < s.log.Partitions(); p++ {
+		r.items = append(r.items, s.fenceItem(p, c.ID, c.Epoch+1, fence))
+	}
+	if _, err := s.submit(ctx, r); err != nil {
+		return err
+	}
+	return r.items[0].control.err
+}
+
+// orderFences gives the fences behind an accepted control record the epoch that it began.
+func (r *request) orderFences() {
+	for i := 1; i < len(r.items); i++ {
+		r.items[i].record.Epoch = r.items[0].control.collection.Epoch
+	}
+}
+
+func (s *Store) fenceItem(partition int, c matcher.CollectionID, epoch uint32, fence matcher.Fence) item {
+	return item{partition: partition, record: ingest.Record{
+		Kind: ingest.RecordFence, Collection: c, Epoch: epoch, Fence: fence, WriteID: s.NewWriteID(),
+	}}
+}
+
+func controlRequest(body controlBody, id matcher.WriteID) *request {
+	text := encodeBody(body)
+	return &request{
+		items: []item{{partition: matcher.ControlPartition, record: ingest.Record{Kind: ingest.RecordControl, WriteID: id, Body: text}}},
+		bytes: len(text),
+		done:  make(chan answer, 1),
+	}
+}
+
+// waiters are the requests whose attempts are on their way through a log of attempts, by write id.
+type waiters struct {
+	mutex   sync.Mutex
+	closed  bool
+	waiting map[matcher.WriteID]*waiting
+}
+
+type waiting struct {
+	item *item
+	done chan answer
+}
