@@ -1,0 +1,112 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/freshetdb/freshet/fanout"
+	"github.com/freshetdb/freshet/storage"
+)
+
+// Gateway answers clients.
+type Gateway struct {
+	cfg     Config
+	store   *storage.Store
+	hubs    *fanout.Hubs
+	access  access
+	metrics *metrics
+	routes  map[string]map[string]handler
+	frames  map[string]clientFrame
+	now     func() time.Time
+
+	frameNames  []string
+	sockets     socketSet
+	connections atomic.Int64 // open ones of the public port
+
+	draining   chan struct{} // closed when Run begins to stop
+	background context.Context
+	cancel     context.CancelFunc // ends what outlives a request: streams and sockets
+}
+
+// New makes a gateway over a store and its hubs, which its caller runs and stops: after the gateway.
+func New(cfg Config, store *storage.Store, hubs *fanout.Hubs) *Gateway {
+	g := &Gateway{
+		cfg: cfg.withDefaults(), store: store, hubs: hubs, access: newAccess(cfg), routes: routeTable(),
+		frames: clientFrameTable(), now: time.Now, draining: make(chan struct{}),
+	}
+	for _, f := range clientFrames() {
+		g.frameNames = append(g.frameNames, f.Type)
+	}
+	g.metrics = newMetrics(&g.connections)
+	g.metrics.registry.MustRegister(newStructCollector("storage", store.Metrics()), newStructCollector("fanout", hubs.Metrics()))
+	g.background, g.cancel = context.WithCancel(context.Background())
+	return g
+}
+
+// Run serves the public and the admin port until ctx ends or a listener fails. Then it drains: /readyz answers 503,
+// sockets are closed with 4001, streams end, and requests that are being answered get Config.DrainTimeout to finish. It
+// closes both listeners. It may be called once.
+func (g *Gateway) Run(ctx context.Context, public, admin net.Listener) error {
+	errorLog := log.New(logWriter{g}, "", 0)
+	outer := &http.Server{
+		Handler: http.HandlerFunc(g.servePublic), ErrorLog: errorLog,
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: g.cfg.MaxHeaderBytes,
+	}
+	inner := &http.Server{Handler: g.serveAdmin(), ErrorLog: errorLog, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	failed := make(chan error, 2)
+	serve := func(name string, server *http.Server, listener net.Listener) {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("serve the %s port: %w", name, err)
+			return
+		}
+		failed <- nil
+	}
+	go serve("public", outer, &countingListener{Listener: public, open: &g.connections, max: int64(g.cfg.MaxConnections) + connectionHeadroom})
+	go serve("admin", inner, admin)
+
+	var err error
+	waiting := 2
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		waiting--
+	}
+	close(g.draining)
+	limit, stop := context.WithTimeout(context.Background(), g.cfg.DrainTimeout)
+	defer stop()
+	g.sockets.closeAll()
+	g.cancel()
+	err = errors.Join(err, g.shutdown(limit, "public", outer), g.sockets.wait(limit), g.shutdown(limit, "admin", inner))
+	for ; waiting > 0; waiting-- {
+		err = errors.Join(err, <-failed)
+	}
+	return err
+}
+
+// shutdown waits for a server's requests, and cuts off what takes too long: that is no fault of the server.
+func (g *Gateway) shutdown(ctx context.Context, name string, server *http.Server) error {
+	err := server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		g.cfg.Log.Warn().Str("port", name).Dur("after", g.cfg.DrainTimeout).Msg("requests cut off")
+		err = server.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("stop the %s port: %w", name, err)
+	}
+	return nil
+}
+
+// logWriter takes what net/http has to say about connections.
+type logWriter struct{ g *Gateway }
+
+func (l logWriter) Write(text []byte) (int, error) {
+	l.g.cfg.Log.Debug().Str("detail", string(text)).Msg("http server")
+	return len(text), nil
+}

@@ -1,0 +1,276 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/websocket"
+
+	"github.com/freshetdb/freshet/fanout"
+)
+
+// subprotocol is the one that the server speaks.
+const subprotocol = "freshet.v1"
+
+// closeWait is how long a client may take to answer a close message.
+const closeWait = 2 * time.Second
+
+// socket is one WebSocket: a session of fanout and the connection that it is written to.
+type socket struct {
+	g       *Gateway
+	app     string
+	conn    *websocket.Conn
+	writer  frameWriter
+	session *fanout.Session
+	ctx     context.Context // ends with the socket
+
+	batch         atomic.Bool
+	authenticated bool // of the reader alone
+
+	mu      sync.Mutex
+	ids     map[string]struct{} // of the subscriptions whose last frame was not written yet
+	closing bool
+}
+
+// socketBuffers are lent to connections while gorilla writes, which is in the handshake alone.
+var socketBuffers sync.Pool
+
+// live answers GET /v1/live: the WebSocket.
+func (c *call) live() error {
+	if _, err := c.parameters(); err != nil {
+		return err
+	}
+	if !websocket.IsWebSocketUpgrade(c.r) {
+		c.w.Header().Set("Upgrade", "websocket")
+		return problemf("upgrade-required", "This path is a WebSocket; open it with ws:// or wss://.")
+	}
+	if err := c.access.checkOrigin(c.r); err != nil {
+		return err
+	}
+	if offered := websocket.Subprotocols(c.r); len(offered) > 0 && !slices.Contains(offered, subprotocol) {
+		return problemf("header-invalid", "The subprotocols offered are %s; this server speaks %s.", strings.Join(offered, ", "), subprotocol)
+	}
+	authenticated := c.cfg.Dev
+	if _, given := bearer(c.r); given && !authenticated {
+		if err := c.access.checkCaller(c.r); err != nil {
+			return err
+		}
+		authenticated = true
+	}
+	var failed error
+	upgrader := websocket.Upgrader{
+		Subprotocols: []string{subprotocol}, ReadBufferSize: 1024, WriteBufferSize: 1024, WriteBufferPool: &socketBuffers,
+		CheckOrigin: func(*http.Request) bool { return true }, // checked above, by the same rule as CORS
+		Error:       func(_ http.ResponseWriter, _ *http.Request, _ int, reason error) { failed = reason },
+	}
+	conn, err := upgrader.Upgrade(rawWriter(c.w), c.r, nil)
+	if err != nil {
+		if failed == nil {
+			return http.ErrAbortHandler // the connection was taken over already
+		}
+		return &Problem{Code: "header-invalid", Detail: "The WebSocket handshake is not valid: " + failed.Error() + "."}
+	}
+	c.metrics.sockets.Inc()
+	defer c.metrics.sockets.Dec()
+	c.serveSocket(conn, c.route.app, authenticated)
+	return nil
+}
+
+// serveSocket runs a socket until it ends: this goroutine reads, another writes.
+func (g *Gateway) serveSocket(conn *websocket.Conn, app string, authenticated bool) {
+	ctx, cancel := context.WithCancel(g.background)
+	defer cancel()
+	s := &socket{
+		g: g, app: app, conn: conn, ctx: ctx, session: g.hubs.NewSession(), ids: map[string]struct{}{}, authenticated: authenticated,
+		writer: &socketWriter{conn: conn.NetConn(), timeout: g.cfg.WriteTimeout, sent: g.metrics.sentFrames},
+	}
+	defer func() { _ = conn.Close() }() // a second close does nothing
+	defer s.session.Close()
+	if !g.sockets.add(s) {
+		s.close(closeDrain)
+		return
+	}
+	defer g.sockets.remove(s)
+
+	conn.SetPingHandler(func(text string) error {
+		s.extend()
+		return s.writer.control(websocket.PongMessage, []byte(text))
+	})
+	conn.SetPongHandler(func(string) error { s.extend(); return nil })
+	conn.SetCloseHandler(func(code int, _ string) error {
+		return s.writer.control(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""))
+	})
+	if err := s.session.Control(g.hello()); err != nil {
+		s.close(closeDrain)
+		return
+	}
+	s.deadline(g.cfg.AuthTimeout)
+	s.extend()
+	var writing sync.WaitGroup
+	writing.Go(s.write)
+	heartbeat := s.beat()
+	s.read()
+	heartbeat.Stop()
+	s.session.Close()
+	_ = conn.Close() // ends a write that hangs; the close message was written or could not be
+	writing.Wait()
+}
+
+// beat pings the client over and over, until the session is closed or the returned timer stopped.
+func (s *socket) beat() *time.Timer {
+	var timer *time.Timer
+	var mu sync.Mutex
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(s.g.cfg.HeartbeatInterval, func() {
+		if s.session.Control([]byte(`{"type":"ping"}`)) != nil || s.writer.control(websocket.PingMessage, nil) != nil {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		timer.Reset(s.g.cfg.HeartbeatInterval)
+	})
+	return timer
+}
+
+// hello is the first frame of every session.
+func (g *Gateway) hello() []byte {
+	l := g.cfg.Limits
+	text, err := json.Marshal(map[string]any{
+		"type": "hello", "session": uuid.NewString(), "version": g.cfg.Version, "features": []string{"batch"},
+		"heartbeatSeconds": g.cfg.HeartbeatInterval.Seconds(),
+		"limits": map[string]any{
+			"maxFrameBytes": g.cfg.MaxFrameBytes, "maxQueryBytes": l.MaxQueryBytes, "maxWindow": l.MaxWindow,
+			"maxResultDocuments": l.MaxResultDocuments, "maxDocumentBytes": l.MaxDocumentBytes,
+		},
+	})
+	if err != nil { // strings and numbers always encode
+		panic(err)
+	}
+	return text
+}
+
+// write hands the session's frames to the socket until either ends (invariant 6).
+func (s *socket) write() {
+	var frames []fanout.Frame
+	for {
+		var err error
+		frames, err = s.session.Next(s.ctx, frames[:0])
+		switch {
+		case errors.Is(err, fanout.ErrSlowSession):
+			s.close(closeSlow)
+			return
+		case errors.Is(err, fanout.ErrStopped):
+			s.close(closeDrain)
+			return
+		case err != nil:
+			return
+		}
+		s.forgetEnded(frames)
+		if err := s.writer.writeFrames(frames, s.batch.Load()); err != nil {
+			_ = s.conn.Close() // the reader ends with it
+			return
+		}
+		clear(frames)
+	}
+}
+
+// forgetEnded frees the ids of subscriptions that end with these frames, before a client can see them.
+func (s *socket) forgetEnded(frames []fanout.Frame) {
+	for i := range frames {
+		if frames[i].Type == fanout.FrameError {
+			s.g.note(problemOf(frames[i].Err), "live query")
+			s.mu.Lock()
+			delete(s.ids, frames[i].Subscription)
+			s.mu.Unlock()
+		}
+	}
+}
+
+// read takes messages until the connection ends.
+func (s *socket) read() {
+	for {
+		kind, reader, err := s.conn.NextReader()
+		if err != nil {
+			s.ended(err)
+			return
+		}
+		text, err := io.ReadAll(io.LimitReader(reader, s.g.cfg.MaxFrameBytes+1))
+		if err != nil {
+			return
+		}
+		if s.isClosing() {
+			continue // waiting for the client's close message
+		}
+		switch {
+		case int64(len(text)) > s.g.cfg.MaxFrameBytes:
+			s.close(closeLimit)
+		case kind != websocket.TextMessage:
+			s.close(closeProtocol)
+		default:
+			s.extend()
+			s.takeMessage(text)
+		}
+	}
+}
+
+// ended looks at why reading ended: a client that said nothing for too long is told.
+func (s *socket) ended(err error) {
+	var timeout interface{ Timeout() bool }
+	if !errors.As(err, &timeout) || !timeout.Timeout() || s.isClosing() {
+		return
+	}
+	if s.authenticated {
+		s.close(closeSlow)
+	} else {
+		s.close(closeNotAuthorised)
+	}
+}
+
+// extend gives the client time until it must be heard of again. One that may not do anything yet gets no more time.
+func (s *socket) extend() {
+	if s.authenticated {
+		s.deadline(2*s.g.cfg.HeartbeatInterval + s.g.cfg.WriteTimeout)
+	}
+}
+
+func (s *socket) deadline(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closing {
+		_ = s.conn.SetReadDeadline(time.Now().Add(d)) // fails only on a connection that is closed
+	}
+}
+
+func (s *socket) isClosing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closing
+}
+
+// close ends the socket with a code of the table. The reader waits a little for the client's answer.
+func (s *socket) close(code int) {
+	s.mu.Lock()
+	first := !s.closing
+	s.closing = true
+	s.mu.Unlock()
+	if !first {
+		return
+	}
+	s.session.Close()
+	err := s.writer.control(websocket.CloseMessage, websocket.FormatCloseMessage(code, closeReason(code)))
+	if err != nil {
+		_ = s.conn.Close()
+		return
+	}
+	_ = s.conn.SetReadDeadline(time.Now().Add(closeWait)) // fails only on a connection that is closed
+}
