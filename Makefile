@@ -1,0 +1,79 @@
+# Freshet. Needs Go (see go.mod) and make; everything else is built or installed into this folder.
+
+GO          ?= go
+TOOLS       := $(CURDIR)/.tools
+STATICCHECK := $(TOOLS)/staticcheck-v0.8.2
+ERRCHECK    := $(TOOLS)/errcheck-v1.20.0
+
+# Packages that are tested at once, and the fuzzing time of each target.
+PARALLEL    ?= 2
+FUZZTIME    ?= 10s
+
+# The race detector needs a C compiler; without one the tests run all the same.
+RACE        := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
+
+# A release is built with VERSION=1.2.3.
+LDFLAGS     := $(if $(VERSION),-X github.com/freshetdb/freshet/internal/node.Version=$(VERSION))
+
+stage = @printf '\n== %s\n' "$(1)"
+
+.PHONY: build demo test lint unit bench fuzz fmt clean help
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+
+build: ## build bin/freshet
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/freshet .
+
+demo: build ## a week of earthquakes as a live query; KEEP=1 leaves the server running
+	@$(GO) build -o bin/demo ./demo
+	@bin/demo $(if $(filter-out 0,$(KEEP)),-keep)
+
+test: lint unit ## all checks and all tests
+
+lint: $(STATICCHECK) $(ERRCHECK)
+	$(call stage,gofmt)
+	@unformatted=$$(gofmt -l .); \
+	if [ -n "$$unformatted" ]; then printf 'not formatted, run make fmt:\n%s\n' "$$unformatted"; exit 1; fi
+	$(call stage,go vet)
+	@$(GO) vet ./...
+	$(call stage,staticcheck)
+	@$(STATICCHECK) ./...
+	$(call stage,errcheck)
+	@$(ERRCHECK) -ignoretests -exclude .errcheck ./...
+
+unit:
+	$(call stage,go test $(RACE))
+	@$(GO) test $(RACE) -p $(PARALLEL) -timeout 30m ./...
+
+bench: ## benchmarks that live beside the code
+	@$(GO) test -run '^$$' -bench . -benchmem -p 1 ./...
+
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	@set -e; for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			printf '\n== %s %s\n' "$$package" "$$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -parallel $(PARALLEL) $$package; \
+		done; \
+	done
+
+fmt: ## format the code
+	@gofmt -w .
+
+clean: ## remove what was built
+	rm -rf bin $(TOOLS)
+
+# A tool's file carries its version, so that another version is another file.
+$(STATICCHECK):
+	$(call install,honnef.co/go/tools/cmd/staticcheck)
+
+$(ERRCHECK):
+	$(call install,github.com/kisielk/errcheck)
+
+define install
+	@printf 'installing %s\n' "$(notdir $@)"
+	@mkdir -p $(TOOLS)/new-$(notdir $@)
+	@GOBIN=$(TOOLS)/new-$(notdir $@) $(GO) install $(1)@$(lastword $(subst -, ,$(notdir $@)))
+	@mv $(TOOLS)/new-$(notdir $@)/$(firstword $(subst -, ,$(notdir $@))) $@
+	@rmdir $(TOOLS)/new-$(notdir $@)
+endef

@@ -1,0 +1,5 @@
+// Package node is the one place that wires the rooms of Freshet together and starts and stops them.
+//
+// Start: log, store (replay), hubs, gateway. Stop, in the direction of the data: the gateway drains, the hubs end, the
+// store finishes what it took and flushes, the log closes last. A part that fails stops the others in the same order.
+package node

@@ -1,0 +1,177 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/rs/zerolog"
+
+	"github.com/freshetdb/freshet/fanout"
+	"github.com/freshetdb/freshet/gateway"
+	"github.com/freshetdb/freshet/ingest"
+	"github.com/freshetdb/freshet/internal/config"
+	"github.com/freshetdb/freshet/matcher"
+	"github.com/freshetdb/freshet/storage"
+)
+
+// Version is what the server says it is. The build may set it.
+var Version = "0.1.0"
+
+// Run opens the data folder, serves until ctx ends, and stops in order. It returns nil after an orderly stop.
+func Run(ctx context.Context, cfg config.Config) (err error) {
+	n, err := open(cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, n.close()) }()
+	public, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+	}
+	defer public.Close()
+	admin, err := net.Listen("tcp", cfg.Admin)
+	if err != nil {
+		return fmt.Errorf("listen on %s for administration: %w", cfg.Admin, err)
+	}
+	defer admin.Close()
+	return n.serve(ctx, cfg, public, admin)
+}
+
+// node is the parts that outlive a stop of the traffic.
+type node struct {
+	log   *ingest.SegmentLog
+	store *storage.Store
+	hubs  *fanout.Hubs
+}
+
+func open(cfg config.Config) (*node, error) {
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	osOnly := cfg.Durability == config.DurabilityOS
+	log, err := ingest.OpenSegments(ingest.SegmentConfig{
+		Dir:           filepath.Join(cfg.Data, "log"),
+		LogPartitions: cfg.LogPartitions,
+		NoSync:        osOnly,
+		SegmentBytes:  cfg.SegmentBytes,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the log: %w", err)
+	}
+	store, err := storage.Open(storage.Config{
+		Dir:             filepath.Join(cfg.Data, "state"),
+		Limits:          cfg.Limits,
+		CacheBytes:      cfg.CacheBytes,
+		BlockCacheBytes: cfg.BlockCacheBytes,
+		FlushBytes:      cfg.FlushBytes,
+		MaxWriteLag:     uint64(cfg.MaxWriteLag),
+		NewIncarnation:  osOnly && !log.CleanStart(),
+	}, log)
+	if err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	hubs := fanout.New(fanout.Config{
+		Limits:             cfg.Limits,
+		MaxQueueBytes:      cfg.MaxQueueBytes,
+		MaxHeldBytes:       cfg.MaxHeldBytes,
+		MaxSubscriptions:   cfg.MaxSubscriptions,
+		MaxReads:           cfg.MaxReads,
+		MaxResultPartBytes: cfg.MaxResultPartBytes,
+		MaxResultBytes:     cfg.MaxResultBytes,
+	}, boundaries{store})
+	store.SetListener(hubs)
+	return &node{log: log, store: store, hubs: hubs}, nil
+}
+
+func (n *node) close() error { return errors.Join(n.store.Close(), n.log.Close()) }
+
+// part is one long-running part and how to end it.
+type part struct {
+	name string
+	stop context.CancelFunc
+	done chan error
+}
+
+func start(name string, run func(context.Context) error) *part {
+	ctx, stop := context.WithCancel(context.Background())
+	p := &part{name: name, stop: stop, done: make(chan error, 1)}
+	go func() {
+		defer stop()
+		p.done <- run(ctx)
+	}()
+	return p
+}
+
+// end stops the part and waits for it.
+func (p *part) end() error {
+	p.stop()
+	if err := <-p.done; err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
+	}
+	return nil
+}
+
+func (n *node) serve(ctx context.Context, cfg config.Config, public, admin net.Listener) (err error) {
+	logger := zerolog.Ctx(ctx)
+	store := start("storage", n.store.Run)
+	defer func() { err = errors.Join(err, store.end()) }()
+	select {
+	case <-n.store.Ready():
+	case failure := <-store.done:
+		store.done <- failure
+		return nil // end reports it
+	case <-ctx.Done():
+		return nil
+	}
+	token := ""
+	if !cfg.Dev {
+		if token, err = rootToken(cfg.Data, logger); err != nil {
+			return err
+		}
+	}
+	hubs := start("fanout", n.hubs.Run)
+	defer func() { err = errors.Join(err, hubs.end()) }()
+	gate := gateway.New(gateway.Config{
+		Dev:               cfg.Dev,
+		RootToken:         token,
+		Origins:           cfg.Origins,
+		Version:           Version,
+		Limits:            cfg.Limits,
+		Log:               *logger,
+		HeartbeatInterval: cfg.Heartbeat,
+		DrainTimeout:      cfg.DrainTimeout,
+		MaxConnections:    cfg.MaxConnections,
+	}, n.store, n.hubs)
+	traffic := start("gateway", func(ctx context.Context) error { return gate.Run(ctx, public, admin) })
+	defer func() { err = errors.Join(err, traffic.end()) }()
+	logger.Info().Str("listen", public.Addr().String()).Str("admin", admin.Addr().String()).Str("data", cfg.Data).
+		Str("durability", string(cfg.Durability)).Bool("dev", cfg.Dev).Msg("serving")
+	select {
+	case <-ctx.Done():
+		logger.Info().Msg("draining")
+	case failure := <-store.done:
+		store.done <- failure
+	case failure := <-hubs.done:
+		hubs.done <- failure
+	case failure := <-traffic.done:
+		traffic.done <- failure
+	}
+	return nil
+}
+
+// boundaries adapts the store to what the hubs ask for: each room declares what it needs, in its own words.
+type boundaries struct{ store *storage.Store }
+
+func (b boundaries) Boundary(ctx context.Context, f func(fanout.Snapshot)) error {
+	return b.store.Boundary(ctx, func(s *storage.Snapshot) { f(snapshot{s}) })
+}
+
+type snapshot struct{ *storage.Snapshot }
+
+func (s snapshot) Find(ctx context.Context, c matcher.CollectionID, q *matcher.Query, need int, undo []*matcher.Change) ([]*matcher.Document, bool, error) {
+	return s.Snapshot.Find(ctx, c, q, storage.Find{Limit: need, Undo: undo})
+}
