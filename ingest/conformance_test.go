@@ -23,8 +23,8 @@ func TestSegmentLog(t *testing.T) {
 		cfg  ingest.SegmentConfig
 	}{
 		{"default", ingest.SegmentConfig{}},
-		{"small segments", ingest.SegmentConfig{LogPartitions: 3, SegmentBytes: 6000}},
-		{"a segment for each group", ingest.SegmentConfig{LogPartitions: 2, SegmentBytes: 1}},
+		{"small segments", ingest.SegmentConfig{LogPartitions: 3, SegmentBytes: 6000, FS: disktest.New()}},
+		{"a segment for each group", ingest.SegmentConfig{LogPartitions: 2, SegmentBytes: 1, FS: disktest.New()}},
 		{"no sync", ingest.SegmentConfig{LogPartitions: 2, SegmentBytes: 9000, NoSync: true}},
 		{"disk in memory", ingest.SegmentConfig{LogPartitions: 2, SegmentBytes: 9000, FS: disktest.New()}},
 	} {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/freshetdb/freshet/ingest"
 	"github.com/freshetdb/freshet/ingest/disk/disktest"
@@ -33,7 +34,9 @@ func readAll(t testing.TB, log ingest.Log, from []uint64) []ingest.Entry {
 		return nil
 	}
 	var all []ingest.Entry
-	err = log.Tail(context.Background(), from, func(entries []ingest.Entry) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // entries that never come fail the test here
+	defer cancel()
+	err = log.Tail(ctx, from, func(entries []ingest.Entry) error {
 		for _, e := range entries {
 			e.Payload = bytes.Clone(e.Payload)
 			all = append(all, e)

@@ -37,9 +37,7 @@ func (l *SegmentLog) Tail(ctx context.Context, from []uint64, deliver func([]Ent
 	delete(l.tails, t)
 	l.mu.Unlock()
 	if t.file != nil {
-		if closeErr := t.file.Close(); err == nil {
-			err = closeErr // otherwise the first error is the one to tell, as it is: callers compare deliver's own
-		}
+		_ = t.file.Close() // it was read only; run's error is the one to tell, as it is: callers compare deliver's own
 	}
 	return err
 }

@@ -82,8 +82,6 @@ type segment struct {
 	end int64 // of its durable groups, in bytes from the file's start
 }
 
-func (s *segment) start() int64 { return segmentHeaderBytes(len(s.first)) }
-
 const (
 	lockName      = "LOCK"
 	cleanName     = "CLEAN"
