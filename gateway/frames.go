@@ -33,18 +33,18 @@ func clientFrameTable() map[string]clientFrame {
 	return m
 }
 
-// serverFrame is one row of the table of frames that the server sends.
-type serverFrame struct {
+// ServerFrame is one row of the table of frames that the server sends.
+type ServerFrame struct {
 	Type   string
 	Fields []string // beside type
 	Doc    string
 }
 
-// serverFrames is the table. docs/protocol.md is generated from it.
-var serverFrames = []serverFrame{
+// ServerFrames is the table, from which docs/protocol.md is generated.
+var ServerFrames = []ServerFrame{
 	{"hello", []string{"session", "version", "features", "heartbeatSeconds", "limits"}, "Always the first frame, unasked. `features` lists only what works."},
 	{"authenticated", []string{"user"}, "The token of an `auth` frame was right."},
-	{"subscribed", []string{"id", "queryKey", "ordered", "position", "warnings"}, "Always the first frame of a subscription, once."},
+	{"subscribed", []string{"id", "queryKey", "ordered", "position", "warnings"}, "Always the first frame of a subscription that began, once."},
 	{"result", []string{"id", "documents", "reset", "reason", "more", "position"}, "Replaces the view. A large one comes in parts: `more` is true on all but the last, which alone carries the position; apply them at the last. With `reset` the `reason` says why."},
 	{"change", []string{"id", "events", "position"}, "What one write changes in the result; its events apply in sequence."},
 	{"progress", []string{"position"}, "Every subscription of this session has been sent everything up to this position."},
@@ -71,7 +71,7 @@ const (
 // closeCodes is the table. docs/protocol.md is generated from it.
 var closeCodes = []closeCode{
 	{closeDrain, "the server is stopping", "The server is stopping. Connect again."},
-	{closeSlow, "the client reads too slowly", "The client did not read what it had asked for. Connect again."},
+	{closeSlow, "the client reads too slowly", "The client did not read what it had asked for, or said nothing for too long. Connect again."},
 	{closeProtocol, "protocol error", "A message was not a frame: not text, not JSON, or an array without `batch`."},
 	{closeNotAuthorised, "not authorised", "No access token came in time, or it is not valid."},
 	{closeLimit, "a limit was passed", "A message was larger than `limits.maxFrameBytes`."},

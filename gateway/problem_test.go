@@ -79,7 +79,7 @@ func clientFrameDocs() string {
 func serverFrameDocs() string {
 	b := &strings.Builder{}
 	b.WriteString("| type | fields | |\n| --- | --- | --- |\n")
-	for _, f := range serverFrames {
+	for _, f := range ServerFrames {
 		fmt.Fprintf(b, "| `%s` | %s | %s |\n", f.Type, names(f.Fields), f.Doc)
 	}
 	return b.String()

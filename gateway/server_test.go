@@ -26,7 +26,7 @@ const testWait = 20 * time.Second
 
 // testServer is a whole node on loopback.
 type testServer struct {
-	t        *testing.T
+	t        testing.TB
 	gateway  *Gateway
 	store    *storage.Store
 	base     string // http://host:port
@@ -49,25 +49,25 @@ func (s testSnapshot) Find(ctx context.Context, c matcher.CollectionID, q *match
 	return s.Snapshot.Find(ctx, c, q, storage.Find{Limit: need, Undo: undo})
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func startServer(t *testing.T, cfg Config) *testServer {
+func startServer(t testing.TB, cfg Config) *testServer {
 	return startServerWith(t, cfg, fanout.Config{})
 }
 
 // startServerWith starts a node in a new folder. It is stopped in order when the test ends.
-func startServerWith(t *testing.T, cfg Config, hubsConfig fanout.Config) *testServer {
+func startServerWith(t testing.TB, cfg Config, hubsConfig fanout.Config) *testServer {
 	t.Helper()
 	dir := t.TempDir()
 	log, err := ingest.OpenSegments(ingest.SegmentConfig{Dir: dir + "/log", LogPartitions: 2, SegmentBytes: 4 << 20, NoSync: true})
 	must(t, err)
 	must(t, os.MkdirAll(dir+"/state", 0o700))
-	cfg.Log = zerolog.New(zerolog.NewTestWriter(t))
+	cfg.Log = zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel)
 	hubsConfig.Limits = cfg.Limits
 	store, err := storage.Open(storage.Config{Dir: dir + "/state", Limits: cfg.Limits, CacheBytes: 8 << 20}, log)
 	must(t, err)
@@ -132,14 +132,14 @@ func startServerWith(t *testing.T, cfg Config, hubsConfig fanout.Config) *testSe
 	return s
 }
 
-func startDev(t *testing.T) *testServer {
+func startDev(t testing.TB) *testServer {
 	t.Helper()
 	return startServer(t, Config{Dev: true})
 }
 
 // reply is an answer, read to its end.
 type reply struct {
-	t      *testing.T
+	t      testing.TB
 	what   string
 	status int
 	header http.Header

@@ -17,7 +17,7 @@ var testLimits = matcher.Limits{}.WithDefaults()
 
 // testStream is a client of server-sent events.
 type testStream struct {
-	t      *testing.T
+	t      testing.TB
 	answer *http.Response
 	lines  *bufio.Scanner
 	lastID string

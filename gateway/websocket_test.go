@@ -18,7 +18,7 @@ import (
 
 // testSocket is a client of the WebSocket.
 type testSocket struct {
-	t       *testing.T
+	t       testing.TB
 	conn    *websocket.Conn
 	waiting []map[string]any
 	batch   bool
@@ -88,14 +88,14 @@ func (k *testSocket) next() map[string]any {
 }
 
 // checkServerFrame holds a frame against the table.
-func checkServerFrame(t *testing.T, frame map[string]any) {
+func checkServerFrame(t testing.TB, frame map[string]any) {
 	t.Helper()
-	i := slices.IndexFunc(serverFrames, func(f serverFrame) bool { return f.Type == frame["type"] })
+	i := slices.IndexFunc(ServerFrames, func(f ServerFrame) bool { return f.Type == frame["type"] })
 	if i < 0 {
 		t.Fatalf("the table has no frame %v", frame)
 	}
 	for name := range frame {
-		if name != "type" && !slices.Contains(serverFrames[i].Fields, name) {
+		if name != "type" && !slices.Contains(ServerFrames[i].Fields, name) {
 			t.Fatalf("the table does not give %s a field %s: %v", frame["type"], name, frame)
 		}
 	}
