@@ -410,7 +410,7 @@ func (a *applier) prune(b *pebble.Batch) error {
 	return nil
 }
 
-func (a *applier) prunePartition(b *pebble.Batch, p int, below uint64) error {
+func (a *applier) prunePartition(b *pebble.Batch, p int, below uint64) (err error) {
 	iterator, err := a.db.NewIter(&pebble.IterOptions{
 		LowerBound: appendExpiryKey(nil, p, 0),
 		UpperBound: appendExpiryKey(nil, p, below),
@@ -418,12 +418,12 @@ func (a *applier) prunePartition(b *pebble.Batch, p int, below uint64) error {
 	if err != nil {
 		return err
 	}
-	defer iterator.Close()
+	defer func() { err = errors.Join(err, iterator.Close()) }() // a read error, too
 	taken := 0
 	for ok := iterator.First(); ok; ok = iterator.Next() {
 		if taken++; taken > pruneStep {
 			a.pruned[p] = binary.BigEndian.Uint64(iterator.Key()[3:])
-			return iterator.Error()
+			return nil // Close has its error
 		}
 		offset := binary.BigEndian.Uint64(iterator.Key()[3:])
 		name := iterator.Value()
@@ -451,5 +451,5 @@ func (a *applier) prunePartition(b *pebble.Batch, p int, below uint64) error {
 		}
 	}
 	a.pruned[p] = below
-	return iterator.Error()
+	return nil // Close has its error
 }

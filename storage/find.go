@@ -47,12 +47,11 @@ func (n *Snapshot) Count(ctx context.Context, c matcher.CollectionID, q *matcher
 
 // result gathers the first documents of an order.
 type result struct {
-	query   *matcher.Query
-	find    Find
-	want    int // how many to keep: one more than asked for, to know whether there are more
-	bound   int // MaxResultDocuments where no limit was given, else 0
-	found   []found
-	dropped bool
+	query *matcher.Query
+	find  Find
+	want  int // how many to keep: one more than asked for, to know whether there are more
+	bound int // MaxResultDocuments where no limit was given, else 0
+	found []found
 }
 
 func newResult(limits matcher.Limits, q *matcher.Query, f Find) *result {
@@ -192,12 +191,12 @@ func (n *Snapshot) visitIDs(c matcher.CollectionID, ids []string, f func(*matche
 const visitStep = 256
 
 // visitSpan calls f with the documents between two keys, in their order.
-func (n *Snapshot) visitSpan(ctx context.Context, lower, upper []byte, f func(*matcher.Document) error) error {
+func (n *Snapshot) visitSpan(ctx context.Context, lower, upper []byte, f func(*matcher.Document) error) (err error) {
 	iterator, err := n.shared.pebble.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
 		return fmt.Errorf("read the collection: %w", err)
 	}
-	defer iterator.Close()
+	defer func() { err = errors.Join(err, iterator.Close()) }() // a read error, too
 	count := 0
 	for ok := iterator.First(); ok; ok = iterator.Next() {
 		if count++; count%visitStep == 0 && ctx.Err() != nil {
@@ -215,5 +214,5 @@ func (n *Snapshot) visitSpan(ctx context.Context, lower, upper []byte, f func(*m
 			return err
 		}
 	}
-	return iterator.Error()
+	return nil // Close has its error
 }

@@ -208,18 +208,18 @@ func (a *applier) loadEpochs() error {
 	})
 }
 
-func (a *applier) each(prefix []byte, f func(key, value []byte) error) error {
+func (a *applier) each(prefix []byte, f func(key, value []byte) error) (err error) {
 	iterator, err := a.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: prefixEnd(prefix)})
 	if err != nil {
 		return err
 	}
-	defer iterator.Close()
+	defer func() { err = errors.Join(err, iterator.Close()) }() // a read error, too
 	for ok := iterator.First(); ok; ok = iterator.Next() {
 		if err := f(iterator.Key(), iterator.Value()); err != nil {
 			return err
 		}
 	}
-	return iterator.Error()
+	return nil // Close has its error
 }
 
 // SetListener names who follows the groups. It must be called before Run.
