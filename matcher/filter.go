@@ -25,6 +25,7 @@ const (
 	opRegex
 	opElemMatchObject // an element that is an object (or array) which the child accepts
 	opElemMatchValue  // an element that the child, whose paths are empty, accepts
+	opPredicate       // whatever else: see predicate
 )
 
 // node is one predicate of a compiled filter. It is immutable once compiled.
@@ -38,6 +39,7 @@ type node struct {
 	values   []Value    // $in: sorted, distinct
 	patterns []*pattern // $regex: one; $in: any number
 	children []*node
+	test     predicate
 }
 
 // match reports whether the filter accepts v: a document, or within $elemMatch an element. It allocates nothing.
@@ -92,6 +94,8 @@ func (n *node) visit(v Value) bool {
 		return n.patterns[0].match(v)
 	case opElemMatchObject, opElemMatchValue:
 		return n.elemMatch(v)
+	case opPredicate:
+		return n.test.accepts(v)
 	}
 	return false
 }
@@ -106,7 +110,7 @@ func (n *node) compare(v Value) bool {
 	if TypeOrder(kind) != TypeOrder(constant) && constant != KindMinKey && constant != KindMaxKey {
 		return false
 	}
-	if n.nan || isNaN(v) {
+	if n.nan || isNaN(v) && constant != KindMinKey && constant != KindMaxKey {
 		return n.nan && isNaN(v) && (n.op == opLessOrEqual || n.op == opGreaterOrEqual)
 	}
 	order := Compare(v, n.value)

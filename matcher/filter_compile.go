@@ -62,6 +62,9 @@ func init() { // not initial values: the operators that nest refer to the tables
 		"$or":      compileOr,
 		"$nor":     compileNor,
 		"$comment": func(*compiler, Value, *place) (*node, error) { return nil, nil },
+
+		"$alwaysTrue":  compileAlways(opTrue),
+		"$alwaysFalse": compileAlways(opFalse),
 	}
 	fieldOperators = map[string]fieldOperator{
 		"$eq":        compileEqual,
@@ -79,6 +82,13 @@ func init() { // not initial values: the operators that nest refer to the tables
 		"$all":       compileAll,
 		"$size":      compileSize,
 		"$elemMatch": compileElemMatch,
+		"$type":      compileType,
+		"$mod":       compileMod,
+
+		"$bitsAllSet":   compileBits("$bitsAllSet", true, true),
+		"$bitsAnySet":   compileBits("$bitsAnySet", true, false),
+		"$bitsAllClear": compileBits("$bitsAllClear", false, true),
+		"$bitsAnyClear": compileBits("$bitsAnyClear", false, false),
 	}
 }
 
@@ -220,6 +230,9 @@ func isOperators(v Value, partial bool) bool {
 
 // unknownOperator says which operators there are. Where the name is one that belongs elsewhere, it says where.
 func unknownOperator[A, B any](name string, at *place, here map[string]A, there map[string]B, where string) error {
+	if err := refused(name, at); err != nil {
+		return err
+	}
 	if _, known := there[name]; known {
 		return at.fail(CodeOperatorUnknown, 0, "the operator %s stands in the wrong place; it belongs "+where, name, name)
 	}

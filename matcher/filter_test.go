@@ -12,6 +12,23 @@ var filterTests = []struct {
 	matches []string
 	not     []string
 }{
+	// Types: elements are looked at too, but "array" means the array itself.
+	{`{"a":{"$type":"string"}}`, []string{`{"a":"x"}`, `{"a":[1,"x"]}`}, []string{`{"a":1}`, `{}`, `{"a":[["x"]]}`, `{"a":null}`}},
+	{`{"a":{"$type":"array"}}`, []string{`{"a":[]}`, `{"a":[1]}`}, []string{`{"a":1}`, `{}`}},
+	{`{"a":{"$type":["null",1]}}`, []string{`{"a":null}`, `{"a":1.5}`}, []string{`{}`, `{"a":1}`}},
+	{`{"a":{"$type":"number"}}`, []string{`{"a":1}`, `{"a":1.5}`, `{"a":{"$numberDecimal":"1"}}`, `{"a":{"$numberInt":"1"}}`}, []string{`{"a":"1"}`, `{"a":{"$date":1}}`}},
+	{`{"a":{"$type":-1}}`, []string{`{"a":{"$minKey":1}}`}, []string{`{"a":1}`, `{}`}},
+	// The remainder has the sign of the dividend; both are cut towards zero.
+	{`{"a":{"$mod":[4,1]}}`, []string{`{"a":5}`, `{"a":5.9}`, `{"a":[2,9]}`, `{"a":{"$numberDecimal":"13.5"}}`}, []string{`{"a":4}`, `{"a":-5}`, `{"a":"5"}`, `{}`}},
+	{`{"a":{"$mod":[-4.9,-1]}}`, []string{`{"a":-5}`, `{"a":-1}`}, []string{`{"a":5}`, `{"a":0}`}},
+	// Bits: by mask, by positions, of binary; negative numbers extend their sign, fractions have no bits.
+	{`{"a":{"$bitsAllSet":5}}`, []string{`{"a":5}`, `{"a":7}`, `{"a":7.0}`, `{"a":-1}`}, []string{`{"a":4}`, `{"a":5.5}`, `{"a":"5"}`, `{}`}},
+	{`{"a":{"$bitsAllSet":[0,200]}}`, []string{`{"a":-1}`}, []string{`{"a":1}`}},
+	{`{"a":{"$bitsAnySet":[1,2]}}`, []string{`{"a":2}`, `{"a":4}`, `{"a":{"$binary":{"base64":"Bg==","subType":"00"}}}`}, []string{`{"a":1}`, `{"a":8}`}},
+	{`{"a":{"$bitsAllClear":6}}`, []string{`{"a":1}`, `{"a":8}`}, []string{`{"a":2}`, `{"a":-1}`, `{}`}},
+	{`{"a":{"$bitsAnyClear":{"$binary":{"base64":"Aw==","subType":"00"}}}}`, []string{`{"a":1}`, `{"a":0}`}, []string{`{"a":3}`, `{"a":7}`}},
+	{`{"$alwaysTrue":1}`, []string{`{}`, `{"a":1}`}, nil},
+	{`{"$alwaysFalse":1}`, nil, []string{`{}`, `{"a":1}`}},
 	{`{}`, []string{`{}`, `{"a":1}`}, nil},
 	{`{"a":5}`, []string{`{"a":5}`, `{"a":5.0}`, `{"a":[1,5]}`, `{"a":{"$numberDecimal":"5"}}`}, []string{`{"a":[[5]]}`, `{"a":"5"}`, `{}`, `{"a":{"$date":5}}`}},
 	{`{"a":[1,2]}`, []string{`{"a":[1,2]}`, `{"a":[3,[1,2]]}`}, []string{`{"a":[2,1]}`, `{"a":[1,2,3]}`, `{"a":1}`}},

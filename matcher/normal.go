@@ -48,6 +48,8 @@ func normalize(n *node) normal {
 		return normalLeaf(n, "$size", strconv.FormatInt(n.size, 10))
 	case opRegex:
 		return normalLeaf(n, "$regex", string(n.patterns[0].appendNormal(nil)))
+	case opPredicate:
+		return normalLeaf(n, n.test.operator(), string(n.test.appendNormal(nil)))
 	}
 	return normalLeaf(n, rangeNames[n.op], string(appendNormalValue(nil, n.value)))
 }
@@ -157,6 +159,8 @@ func (n *node) cost() int {
 		return 2
 	case opElemMatchObject, opElemMatchValue:
 		return 3
+	case opPredicate:
+		return n.test.cost()
 	case opIn:
 		if len(n.patterns) > 0 {
 			return 3

@@ -48,7 +48,8 @@ func TestCompileErrors(t *testing.T) {
 		code, path, detail string // part of the detail
 	}{
 		{f(`{"a":{"$gte2":1}}`), CodeOperatorUnknown, "/filter/a/$gte2", "$gte"},
-		{f(`{"a":{"$where":"x"}}`), CodeOperatorUnknown, "/filter/a/$where", "known ones are $all, $elemMatch"},
+		{f(`{"a":{"$where":"x"}}`), CodeOperatorUnknown, "/filter/a/$where", "it runs code"},
+		{f(`{"a":{"$zzzzzz":"x"}}`), CodeOperatorUnknown, "/filter/a/$zzzzzz", "known ones are $all, $bitsAllClear"},
 		{f(`{"$ro":[]}`), CodeOperatorUnknown, "/filter/$ro", "did you mean $or?"},
 		{f(`{"$gt":5}`), CodeOperatorUnknown, "/filter/$gt", "below a field name"},
 		{f(`{"a":{"$or":[{"b":1}]}}`), CodeOperatorUnknown, "/filter/a/$or", "beside field names"},

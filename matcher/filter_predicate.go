@@ -1,0 +1,18 @@
+package matcher
+
+// predicate is what an opPredicate node asks of one value: a leaf's test that needs no case of its own in node.visit.
+// It is immutable, and accepts allocates nothing where the operator is meant for the hot path.
+type predicate interface {
+	// accepts reports whether the predicate holds for v: a value that the node's path leads to (for an array first its
+	// elements, then the array), or where the node has no path the whole document or element.
+	accepts(v Value) bool
+	// operator is the name in the normal form, appendNormal writes the argument: alike only for predicates that accept
+	// the same values.
+	operator() string
+	appendNormal(dst []byte) []byte
+	// cost ranks what a test costs, as node.cost does.
+	cost() int
+}
+
+// predicateLeaf is a node that shows p the values at a path.
+func predicateLeaf(at path, p predicate) *node { return &node{op: opPredicate, path: at, test: p} }
