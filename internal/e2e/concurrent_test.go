@@ -332,15 +332,24 @@ func (c *manyWriters) check(witness *record, records [][]*record) {
 // checkWitness: every accepted write appears exactly once, and nothing else.
 func (c *manyWriters) checkWitness(witness *record) {
 	removes := 0
+	now := map[string]oracle.Object{}
+	for _, d := range witness.steps[0].view {
+		now[d.ID()] = d
+	}
 	for _, s := range witness.steps[1:] {
 		if len(s.Events) != 1 {
 			c.t.Fatalf("a frame of the witness joins %d writes", len(s.Events))
 		}
 		e := s.Events[0]
 		if e.Match == "remove" {
+			delete(now, e.ID)
 			removes++
 			continue
 		}
+		if why := follows(now[e.ID], e.Document); why != "" {
+			c.t.Fatalf("%v after %s: %s", e, oracle.Encode(now[e.ID]), why)
+		}
+		now[e.ID] = e.Document
 		if _, ok := c.revisions.LoadAndDelete(e.Document.Text("_rev")); !ok {
 			c.t.Fatalf("a write that no writer was told of, or one that came twice: %v", e)
 		}

@@ -236,10 +236,16 @@ func (l *live) subscribe(c *channel, m *model, q oracle.Query) {
 	l.begin(c, s)
 }
 
-// stream opens a live query as server-sent events.
-func (l *live) stream(address string, m *model, q oracle.Query) {
+// stream opens a live query as server-sent events: a random one, or that of one document at its own URL.
+func (l *live) stream(address string, m *model) {
 	l.t.Helper()
-	stream, err := wire.OpenStream(address, wire.QueryPath(m.collection, q), "")
+	q := l.g.query()
+	path := wire.QueryPath(m.collection, q)
+	if l.g.chance(25) {
+		id := m.someID(l.g)
+		q, path = oracle.Query{Filter: oracle.Object{{Name: "_id", Value: id}}}, wire.Document(m.collection, id)
+	}
+	stream, err := wire.OpenStream(address, path, "")
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ type model struct {
 	collection string
 	docs       map[string]oracle.Object // as stored, metadata included
 	exists     bool                     // the collection
+	position   string                   // of the last write
 }
 
 // effect is what a write did.
@@ -174,6 +176,7 @@ func (m *model) remove(id string, guard func(oracle.Object) ([]string, bool)) (e
 		return e, fmt.Errorf("%s: %v", e.what, answer)
 	}
 	delete(m.docs, id)
+	m.position = answer.Header.Get("Freshet-Position")
 	return e, nil
 }
 
@@ -215,6 +218,7 @@ func (m *model) stored(e effect, answer wire.Answer, status int, want oracle.Obj
 		return bad(why)
 	}
 	m.docs[e.id] = got
+	m.position = answer.Header.Get("Freshet-Position")
 	return e, nil
 }
 
@@ -288,7 +292,7 @@ func (m *model) compareQuery(q oracle.Query) error {
 	if err != nil {
 		return err
 	}
-	got, pages, err := readPages(m.client, m.collection, q)
+	got, pages, err := readPages(m.client, m.collection, q, "minPosition", m.position)
 	if err != nil {
 		return err
 	}
@@ -323,9 +327,12 @@ func sameList(got, want []oracle.Object) string {
 // MaxPages bounds the pages that one query is followed over.
 const MaxPages = 100
 
-// readPages reads a query to its end, page after page.
-func readPages(c *wire.Client, collection string, q oracle.Query) (docs []oracle.Object, pages int, err error) {
+// readPages reads a query to its end, page after page, with more parameters in pairs of name and value.
+func readPages(c *wire.Client, collection string, q oracle.Query, more ...string) (docs []oracle.Object, pages int, err error) {
 	path := wire.QueryPath(collection, q)
+	for i := 0; i+1 < len(more); i += 2 {
+		path += "&" + more[i] + "=" + url.QueryEscape(more[i+1])
+	}
 	next := ""
 	for pages = 1; pages <= MaxPages; pages++ {
 		answer, err := c.Do("GET", path+next, nil)

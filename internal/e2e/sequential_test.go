@@ -78,7 +78,7 @@ func newOneWriter(t *testing.T, p *process.Process) *oneWriter {
 		}
 	}
 	for range 3 {
-		w.live.stream(p.Listen, pick(g, w.models...), g.query())
+		w.live.stream(p.Listen, pick(g, w.models...))
 	}
 	return w
 }
@@ -176,7 +176,7 @@ func (w *oneWriter) churn() {
 	}
 	w.live.subscribe(c, pick(w.g, w.models...), w.g.query())
 	if w.g.chance(20) && len(w.live.channels) < 8 {
-		w.live.stream(w.process.Listen, pick(w.g, w.models...), w.g.query())
+		w.live.stream(w.process.Listen, pick(w.g, w.models...))
 	}
 }
 
