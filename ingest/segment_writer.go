@@ -11,7 +11,7 @@ import (
 	"github.com/freshetdb/freshet/ingest/disk"
 )
 
-// appendRequest is one Append that waits for the writer.
+// appendRequest is one Append that waits for the writer, or a Sync, which has no entries.
 type appendRequest struct {
 	entries []Entry
 	bytes   int64      // groupBytes(entries)
@@ -49,6 +49,22 @@ func (l *SegmentLog) Append(ctx context.Context, entries []Entry) error {
 		}
 		return <-r.done
 	}
+}
+
+// Sync makes what was appended before it durable even if the power fails, also where Append leaves that to the operating
+// system (NoSync).
+func (l *SegmentLog) Sync() error {
+	r := &appendRequest{done: make(chan error, 1)}
+	l.mu.Lock()
+	if err := l.refusal(); err != nil {
+		l.mu.Unlock()
+		return err
+	}
+	l.waiting = append(l.waiting, r)
+	l.metrics.Waiting.Add(1)
+	l.mu.Unlock()
+	l.poke()
+	return <-r.done
 }
 
 func checkEntries(entries []Entry, partitions int) error {
@@ -154,7 +170,12 @@ func (l *SegmentLog) fail(err error) []*appendRequest {
 // write makes the requests' groups durable and visible to tails. It returns how many of them are.
 func (l *SegmentLog) write(requests []*appendRequest) (durable int, err error) {
 	w := &l.writer
+	sync := false
 	for i, r := range requests {
+		if len(r.entries) == 0 {
+			sync = true
+			continue
+		}
 		if end := w.pos + int64(len(w.buf)) + r.bytes; end > l.cfg.SegmentBytes && !w.empty() {
 			if err := l.flush(); err != nil {
 				return durable, err
@@ -168,6 +189,12 @@ func (l *SegmentLog) write(requests []*appendRequest) (durable int, err error) {
 	}
 	if err := l.flush(); err != nil {
 		return durable, err
+	}
+	if sync && w.synced != w.pos {
+		if err := l.syncWriter(); err != nil {
+			return durable, err
+		}
+		w.synced = w.pos
 	}
 	return len(requests), nil
 }
