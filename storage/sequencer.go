@@ -107,7 +107,12 @@ func (s *Store) applyRequests(ctx context.Context, requests []*request) error {
 	g := s.loop.begin()
 	entries := s.entries[:0]
 	s.payloads = s.payloads[:0] // the log has copied, or written, those of the group before
-	for _, r := range requests {
+	var rest []*request
+	for i, r := range requests {
+		if len(s.payloads) >= maxGroupPayloadBytes {
+			requests, rest = requests[:i], requests[i:]
+			break
+		}
 		var err error
 		if entries, err = s.stageRequest(g, r, entries); err != nil {
 			return s.fail(requests, err)
@@ -137,8 +142,15 @@ func (s *Store) applyRequests(ctx context.Context, requests []*request) error {
 	if s.listener != nil {
 		s.listener.Release()
 	}
-	return s.flushIfDue()
+	if err := s.flushIfDue(); err != nil || len(rest) == 0 {
+		return err
+	}
+	return s.applyRequests(ctx, rest)
 }
+
+// maxGroupPayloadBytes is where a group of records ends, whatever waits: before-images can be much larger than the
+// writes themselves. With one more record it is still well below what the log takes as one group.
+const maxGroupPayloadBytes = 32 << 20
 
 // stageRequest stages the request's records and appends their entries. A request whose first record is rejected has no
 // effect; the fences behind an accepted control record cannot be.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -380,5 +382,52 @@ func TestFailingState(t *testing.T) {
 			r.end()
 			r.log.Close()
 		})
+	}
+}
+
+// Many small writes whose before-images are large do not make a group that the log refuses.
+func TestLargeBeforeImages(t *testing.T) {
+	r := kinds["embedded in memory"](t, 1)
+	r.state = newState()
+	r.start()
+	defer func() { r.end(); r.log.Close() }()
+	c := r.collection("pages")
+	const documents, bytes = 100, 900 << 10 // more than one group of the log may hold
+	pad := strings.Repeat("x", bytes)
+	for i := range documents {
+		w := r.store.NewWriteID()
+		text := fmt.Sprintf(`{"_id":"id%d","_rev":%q,"pad":%q}`, i, matcher.Revision{Generation: 1, WriteID: w}, pad)
+		d, err := matcher.Parse([]byte(text), r.store.Limits())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := r.store.Write(t.Context(), Attempt{Collection: c, ID: d.ID(), WriteID: w, After: d}); err != nil || !out.Accepted {
+			t.Fatalf("accepted %v, %v", out.Accepted, err)
+		}
+	}
+	// All deletes wait together while a task holds the loop, and are taken as one group.
+	done := make(chan error, documents)
+	err := r.store.Boundary(t.Context(), func(n *Snapshot) {
+		n.Close()
+		for i := range documents {
+			go func() {
+				_, _, err := r.remove(context.Background(), c, fmt.Sprint("id", i))
+				done <- err
+			}()
+		}
+		for len(r.store.requests) < documents {
+			runtime.Gosched()
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range documents {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(r.all(c)); n != 0 {
+		t.Errorf("%d documents are left", n)
 	}
 }

@@ -139,10 +139,11 @@ var settings = []Setting{
 		Cost:    "A larger result is an error, never a cut.",
 		value:   func(c *Config) value { return bytesValue[int]{&c.MaxResultBytes, mib, 4 * gib} }},
 
+	// The log's record of a write holds the document twice, before and after, and is bounded by ingest.MaxEntryBytes.
 	{Group: groupBounds, Key: "maxDocumentBytes", Flag: "max-document-bytes", Env: "FRESHET_MAX_DOCUMENT_BYTES", Holder: "SIZE",
 		Meaning: "JSON text of one document",
 		Cost:    "Every subscriber of a document gets all of it with each change, unless it asks for some fields.",
-		value:   func(c *Config) value { return bytesValue[int]{&c.Limits.MaxDocumentBytes, kib, 16 * mib} }},
+		value:   func(c *Config) value { return bytesValue[int]{&c.Limits.MaxDocumentBytes, kib, 7 * mib} }},
 	{Group: groupBounds, Key: "maxDocumentDepth", Flag: "max-document-depth", Env: "FRESHET_MAX_DOCUMENT_DEPTH", Holder: "N",
 		Meaning: "levels of nesting in a document or query",
 		value:   func(c *Config) value { return countValue{&c.Limits.MaxDocumentDepth, 1, 1000} }},
