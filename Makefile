@@ -17,7 +17,7 @@ LDFLAGS     := $(if $(VERSION),-X github.com/freshetdb/freshet/internal/node.Ver
 
 stage = @printf '\n== %s\n' "$(1)"
 
-.PHONY: build demo test lint unit bench fuzz fmt clean help
+.PHONY: build demo test lint unit bench load fuzz fmt clean help
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ unit:
 
 bench: ## benchmarks that live beside the code
 	@$(GO) test -run '^$$' -bench . -benchmem -p 1 ./...
+
+load: build ## latency, and processor time per write by step, of a server of its own (2 minutes)
+	$(GO) run ./loadtest/latency -freshet bin/freshet
+	$(GO) run ./loadtest/http -freshet bin/freshet
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@set -e; for package in $$($(GO) list ./...); do \

@@ -31,15 +31,9 @@ func (l *SegmentLog) Append(ctx context.Context, entries []Entry) error {
 		return err
 	}
 	r := &appendRequest{entries: entries, bytes: groupBytes(entries), done: make(chan error, 1)}
-	l.mu.Lock()
-	if err := l.refusal(); err != nil {
-		l.mu.Unlock()
+	if err := l.enqueue(r); err != nil {
 		return err
 	}
-	l.waiting = append(l.waiting, r)
-	l.metrics.Waiting.Add(1)
-	l.mu.Unlock()
-	l.poke()
 	select {
 	case err := <-r.done:
 		return err
@@ -51,19 +45,26 @@ func (l *SegmentLog) Append(ctx context.Context, entries []Entry) error {
 	}
 }
 
-// Sync makes what was appended before it durable even if the power fails, also where Append leaves that to the operating
-// system (NoSync).
-func (l *SegmentLog) Sync() error {
-	r := &appendRequest{done: make(chan error, 1)}
+// enqueue hands r to the writer, unless the log takes nothing more.
+func (l *SegmentLog) enqueue(r *appendRequest) error {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	if err := l.refusal(); err != nil {
-		l.mu.Unlock()
 		return err
 	}
 	l.waiting = append(l.waiting, r)
 	l.metrics.Waiting.Add(1)
-	l.mu.Unlock()
 	l.poke()
+	return nil
+}
+
+// Sync makes what was appended before it durable even if the power fails, also where Append leaves that to the operating
+// system (NoSync).
+func (l *SegmentLog) Sync() error {
+	r := &appendRequest{done: make(chan error, 1)}
+	if err := l.enqueue(r); err != nil {
+		return err
+	}
 	return <-r.done
 }
 
