@@ -156,13 +156,21 @@ func openLoop(ctx context.Context, c config, clock *clock, count int, write func
 	return answers, late, errors.Join(failed, sleepUntil(ctx, time.Now().Add(500*time.Millisecond)))
 }
 
+// MaxPause is the last part of a wait, which is not given up when ctx ends.
+const MaxPause = 2 * time.Millisecond
+
 func sleepUntil(ctx context.Context, t time.Time) error {
-	timer := time.NewTimer(time.Until(t))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	if rest := time.Until(t) - MaxPause; rest > 0 {
+		timer := time.NewTimer(rest)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
+	if rest := time.Until(t); rest > 0 {
+		pause(rest)
+	}
+	return ctx.Err()
 }
