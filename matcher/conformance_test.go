@@ -75,7 +75,7 @@ func missingOperator(ops []string) string {
 		if !strings.HasPrefix(op, "$") || slices.Contains([]string{"$ref", "$id", "$db"}, op) {
 			continue
 		}
-		if logicalOperators[op] == nil && fieldOperators[op] == nil {
+		if logicalOperators[op] == nil && fieldOperators[op] == nil && !slices.Contains(geoWithinShapes, op) {
 			return op
 		}
 	}

@@ -96,7 +96,7 @@ func BenchmarkUpdate(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := u.Apply(d, Limits{}); err != nil {
+		if _, _, err := u.Apply(d, 0, Limits{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -65,6 +65,8 @@ func init() { // not initial values: the operators that nest refer to the tables
 
 		"$alwaysTrue":  compileAlways(opTrue),
 		"$alwaysFalse": compileAlways(opFalse),
+		"$expr":        compileExpr,
+		"$jsonSchema":  compileJSONSchema,
 	}
 	fieldOperators = map[string]fieldOperator{
 		"$eq":        compileEqual,
@@ -82,8 +84,18 @@ func init() { // not initial values: the operators that nest refer to the tables
 		"$all":       compileAll,
 		"$size":      compileSize,
 		"$elemMatch": compileElemMatch,
-		"$type":      compileType,
-		"$mod":       compileMod,
+
+		"$geoWithin":     compileGeoWithin,
+		"$within":        compileGeoWithin,
+		"$geoIntersects": compileGeoIntersects,
+		"$near":          compileNear,
+		"$nearSphere":    compileNear,
+		"$maxDistance":   compileNearOption,
+		"$minDistance":   compileNearOption,
+		"$uniqueDocs":    compileNearOption,
+
+		"$type": compileType,
+		"$mod":  compileMod,
 
 		"$bitsAllSet":   compileBits("$bitsAllSet", true, true),
 		"$bitsAnySet":   compileBits("$bitsAnySet", true, false),
@@ -94,8 +106,10 @@ func init() { // not initial values: the operators that nest refer to the tables
 
 // compiler turns the text of one filter into nodes.
 type compiler struct {
-	elements   int // how many $elemMatch the compiler is in: there, `_id` is not the document's
-	regexSteps int // used up of MaxRegexSteps
+	elements   int    // how many $elemMatch the compiler is in: there, `_id` is not the document's
+	regexSteps int    // used up of MaxRegexSteps
+	barred     string // the operator that the compiler is in and $near may not be, "" if none
+	near       bool   // a $near was seen
 }
 
 // compileFilter compiles a filter's text; nil is the empty filter.
@@ -145,6 +159,13 @@ func countValues(v Value) int {
 		n += countValues(child)
 	}
 	return n
+}
+
+// bar notes that the compiler is within an operator that $near may not stand in, until the returned function is called.
+func (c *compiler) bar(operator string) (leave func()) {
+	before := c.barred
+	c.barred = operator
+	return func() { c.barred = before }
 }
 
 // filter compiles an object of conditions: field names and logical operators.

@@ -149,8 +149,12 @@ func (c *compiler) filters(op opcode, list Value, at *place) (*node, error) {
 }
 
 func compileAnd(c *compiler, v Value, at *place) (*node, error) { return c.filters(opAnd, v, at) }
-func compileOr(c *compiler, v Value, at *place) (*node, error)  { return c.filters(opOr, v, at) }
-func compileNor(c *compiler, v Value, at *place) (*node, error) { return not(c.filters(opOr, v, at)) }
+func compileNor(c *compiler, v Value, at *place) (*node, error) { return not(compileOr(c, v, at)) }
+
+func compileOr(c *compiler, v Value, at *place) (*node, error) {
+	defer c.bar(at.name)()
+	return c.filters(opOr, v, at)
+}
 
 func compileNot(c *compiler, p path, _, v Value, at *place) (*node, error) {
 	switch {
@@ -159,6 +163,7 @@ func compileNot(c *compiler, p path, _, v Value, at *place) (*node, error) {
 	case v.Kind() != KindObject || v.Len() == 0:
 		return nil, at.invalid("$not needs an object of operators or a regular expression, such as {\"$not\":{\"$gt\":5}}")
 	}
+	defer c.bar(at.name)()
 	return not(c.operators(p, v, at))
 }
 
@@ -219,6 +224,7 @@ func compileElemMatch(c *compiler, p path, _, v Value, at *place) (*node, error)
 	}
 	c.elements++
 	defer func() { c.elements-- }()
+	defer c.bar("$elemMatch")()
 	n := &node{op: opElemMatchObject, path: p}
 	compile := func() (*node, error) { return c.filter(v, at) }
 	if _, logical := logicalOperators[string(v.First().Name())]; isOperators(v, true) && !logical {

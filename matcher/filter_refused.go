@@ -12,14 +12,14 @@ func compileAlways(op opcode) logicalOperator {
 
 // refusedOperators are operators of MongoDB that this language leaves out on purpose: why, and what to do.
 var refusedOperators = map[string]string{
-	"$where":          "it runs code; store what it computes in a field when writing, and compare that",
-	"$function":       "it runs code; store what it computes in a field when writing, and compare that",
+	"$where":          "it runs code; use $expr, which compares fields without code",
+	"$function":       "it runs code; write the condition with the operators of $expr",
 	"$accumulator":    "it runs code and belongs to groups, which a query does not have; compute the value when writing, and store it in the document",
 	"$text":           "there is no text index; use $regex, or store the words of a text in an array and use $all",
 	"$search":         "there is no text index; use $regex, or store the words of a text in an array and use $all",
 	"$sampleRate":     "its answer differs each time it is asked, which a live result cannot follow; store a random number in each document and compare that",
 	"$rand":           "its answer differs each time it is asked, which a live result cannot follow; store a random number in each document and compare that",
-	"$geoNear":        "it is an aggregation stage, which a filter does not have; leave it out",
+	"$geoNear":        "it is an aggregation stage; use $near or $nearSphere",
 	"$query":          "it is the old form of a query with options; give the filter alone, and sort, skip and limit beside it",
 	"$orderby":        "it is the old form of a sort; give sort beside the filter",
 	"$lookup":         "a query sees one document at a time; store what it needs in the document",

@@ -24,6 +24,12 @@ func TestNormalSame(t *testing.T) {
 		{`{"a":{"$regex":"x","$options":"mi"}}`, `{"a":{"$regularExpression":{"pattern":"x","options":"im"}}}`,
 			`{"a":{"$in":[{"$regularExpression":{"pattern":"x","options":"im"}}]}}`},
 		{`{"a":{"$elemMatch":{"b":1,"c":2}}}`, `{"a":{"$elemMatch":{"c":2,"b":1}}}`},
+		{`{"a":{"$type":2}}`, `{"a":{"$type":"string"}}`, `{"a":{"$type":["string",2.0]}}`},
+		{`{"a":{"$type":"number"}}`, `{"a":{"$type":["int","long","double",19]}}`},
+		{`{"a":{"$mod":[4,1]}}`, `{"a":{"$mod":[-4.7,1.2]}}`},
+		{`{"a":{"$bitsAllSet":6}}`, `{"a":{"$bitsAllSet":[2,1,1]}}`, `{"a":{"$bitsAllSet":{"$binary":{"base64":"Bg==","subType":"00"}}}}`},
+		{`{"$alwaysTrue":1}`, `{}`, `{"$nor":[{"$alwaysFalse":1}]}`, `{"$expr":true}`},
+		{`{"$alwaysFalse":1}`, `{"a":{"$in":[]}}`, `{"a":{"$type":"undefined"}}`, `{"$expr":{"$gt":[1,2]}}`},
 		{`{"a":{"x":1,"y":[1,2.5]}}`, `{"a":{"x":1.0,"y":[1.0,{"$numberDecimal":"2.50"}]}}`},
 		{`{"a":0}`, `{"a":-0.0}`},
 		{`{"a":{"$numberDouble":"NaN"}}`, `{"a":{"$numberDecimal":"NaN"}}`},
@@ -84,7 +90,7 @@ func (m filterMaker) list(member func() string) string {
 
 func (m filterMaker) operators(depth int) string {
 	value := func() string { return m.value(1) }
-	switch m.random.IntN(8 + 2*min(depth, 1)) {
+	switch m.random.IntN(11 + 2*min(depth, 1)) {
 	case 0:
 		return `{"$eq":` + value() + `}`
 	case 1:
@@ -102,6 +108,12 @@ func (m filterMaker) operators(depth int) string {
 	case 7:
 		return `{"$regex":"^` + m.pick("x", "y") + `"}`
 	case 8:
+		return `{"$type":` + m.pick(`"number"`, `["null","string"]`, `"array"`, `"double"`, `"undefined"`) + `}`
+	case 9:
+		return `{"$mod":[` + m.pick("2", "-2", "1.5") + `,` + m.pick("0", "1") + `]}`
+	case 10:
+		return fmt.Sprintf(`{%q:%s}`, m.pick("$bitsAllSet", "$bitsAnySet", "$bitsAllClear", "$bitsAnyClear"), m.pick("0", "1", "[1]", "[0,1]"))
+	case 11:
 		return `{"$not":` + m.operators(depth-1) + `}`
 	}
 	return `{"$elemMatch":` + m.pick(m.operators(depth-1), m.filter(depth-1)) + `}`

@@ -73,6 +73,9 @@ func Compile(spec QuerySpec, limits Limits) (*Query, error) {
 	if err := checkCount("limit", spec.Limit); err != nil {
 		return nil, err
 	}
+	if near := nearOf(form.node); near != nil && q.sort == nil {
+		q.sort = near.sortKeys()
+	}
 	q.ordered = q.sort != nil || q.skip > 0 || q.limit > 0
 	if q.sort == nil {
 		q.sort = withID(nil)
@@ -127,7 +130,7 @@ func checkCollation(text []byte, limits Limits) error {
 // Match reports whether the filter alone accepts d. It allocates nothing.
 func (q *Query) Match(d *Document) bool { return q.filter.match(d.Root()) }
 
-// Ordered reports whether the query has a sort, a skip or a limit: its live result is a window.
+// Ordered reports whether the query has a sort, a skip, a limit or a $near: its live result is a window.
 func (q *Query) Ordered() bool { return q.ordered }
 
 // Skip is the number of documents of the order that the result leaves out at its beginning.

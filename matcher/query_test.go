@@ -48,7 +48,7 @@ func TestCompileErrors(t *testing.T) {
 		code, path, detail string // part of the detail
 	}{
 		{f(`{"a":{"$gte2":1}}`), CodeOperatorUnknown, "/filter/a/$gte2", "$gte"},
-		{f(`{"a":{"$where":"x"}}`), CodeOperatorUnknown, "/filter/a/$where", "it runs code"},
+		{f(`{"a":{"$where":"x"}}`), CodeOperatorUnknown, "/filter/a/$where", "it runs code; use $expr"},
 		{f(`{"a":{"$zzzzzz":"x"}}`), CodeOperatorUnknown, "/filter/a/$zzzzzz", "known ones are $all, $bitsAllClear"},
 		{f(`{"$ro":[]}`), CodeOperatorUnknown, "/filter/$ro", "did you mean $or?"},
 		{f(`{"$gt":5}`), CodeOperatorUnknown, "/filter/$gt", "below a field name"},

@@ -13,6 +13,7 @@ const MaxSortKeys = 32
 type sortKey struct {
 	path       path
 	descending bool
+	near       *nearTest // the distance is sorted by, and path says so: only where the filter gives the order
 }
 
 // compileSort reads a sort: {"date":-1,"title":1}, where the order of the text counts, [["date",-1],["title",1]], or

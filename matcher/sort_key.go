@@ -14,6 +14,9 @@ const emptyArrayKey = 0x0c
 // through the same array take their values from the same element of it, as in MongoDB. Where two fields lead through
 // different arrays (which MongoDB refuses), each takes its own.
 func appendSortKey(dst []byte, keys []sortKey, root Value) []byte {
+	if keys[0].near != nil {
+		dst, keys = keys[0].near.appendSortKey(dst, root), keys[1:]
+	}
 	start := len(dst)
 	for i := range keys {
 		v, plain := plainValue(root, keys[i].path.segments)

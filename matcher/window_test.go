@@ -2,6 +2,7 @@ package matcher
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -27,6 +28,14 @@ func naiveResult(q *Query, store map[string]*Document) []*Document {
 // naiveOrder compares values, not sort keys, wherever no array is on the way.
 func naiveOrder(q *Query, a, b *Document) int {
 	for _, k := range q.sort {
+		if k.near != nil {
+			x, _ := k.near.distance(a.Root())
+			y, _ := k.near.distance(b.Root())
+			if x != y {
+				return cmp.Compare(x, y)
+			}
+			continue
+		}
 		x, plainX := plainValue(a.Root(), k.path.segments)
 		y, plainY := plainValue(b.Root(), k.path.segments)
 		if !plainX || !plainY {

@@ -45,6 +45,7 @@ var rooms = map[string][]string{
 // modules is where each third-party module may be used, by tests too.
 var modules = map[string][]string{
 	"github.com/tidwall/gjson":            {"matcher"},
+	"github.com/golang/geo":               {"matcher"},
 	"github.com/cockroachdb/pebble":       {"storage"},
 	"github.com/maypok86/otter":           {"storage"},
 	"github.com/segmentio/kafka-go":       {"ingest"},
