@@ -34,13 +34,20 @@ func (c *call) readDocument(id string) (*matcher.Document, error) {
 	if revision := document.Field("_rev"); revision.Exists() && revision.Kind() != matcher.KindString {
 		return nil, bad("_rev", "A _rev is a string; leave it out, or give the one that the document was loaded with.")
 	}
-	if acl := document.Field("_acl"); acl.Exists() && !acl.IsNull() && acl.Kind() != matcher.KindObject {
-		return nil, bad("_acl", "An _acl is an object, or null to clear it.")
+	if err := checkACL(document); err != nil {
+		return nil, err
 	}
 	if document.Field("_meta").Exists() {
 		return nil, bad("_meta", "The field _meta is reserved; use another name.")
 	}
 	return document, nil
+}
+
+func checkACL(user *matcher.Document) error {
+	if acl := user.Field("_acl"); acl.Exists() && !acl.IsNull() && acl.Kind() != matcher.KindObject {
+		return &Problem{Code: "document-invalid", Path: "/_acl", Detail: "An _acl is an object, or null to clear it."}
+	}
+	return nil
 }
 
 // aclAfter is the `_acl` of a document that replaces before: an absent one keeps the stored one, null clears it.
@@ -159,8 +166,11 @@ func (c *call) update() error {
 	result, err := c.write(c.r.Context(), writeRequest{
 		app: c.route.app, collection: c.route.collection, id: c.route.id, preconditions: pre,
 		after: func(before *matcher.Document) (image, error) {
-			user, changed, err := update.Apply(before, c.cfg.Limits)
+			user, changed, err := update.Apply(before, c.now().UnixMilli(), c.cfg.Limits)
 			if err != nil {
+				return image{}, err
+			}
+			if err := checkACL(user); err != nil {
 				return image{}, err
 			}
 			return image{user: user, acl: aclText(user.Field("_acl")), unchanged: before != nil && !changed}, nil

@@ -35,12 +35,15 @@ func TestProjection(t *testing.T) {
 		{`{"a.x":1}`, `{"_id":"p","a":{}}`},
 		{`{"l.b":1}`, `{"_id":"p","l":[{"b":1},[{"b":3}],{}]}`},
 		{`{"l.0":1}`, `{"_id":"p","l":[{},[{}],{}]}`},
-		{`{"_id":0}`, strings.Replace(d, `"_id":"p",`, ``, 1)},
-		{`{"a":0,"l":false}`, `{"_id":"p","_rev":"1-x","s":"x","n":null}`},
+		{`{"_id":0}`, `{"a":{"b":1,"c":{"d":2,"e":3}},"l":[{"b":1,"c":2},5,[{"b":3},6],{}],"s":"x","n":null}`},
+		{`{"a":0,"l":false}`, `{"_id":"p","s":"x","n":null}`},
+		{`{"a":0,"l":0,"_rev":1}`, `{"_id":"p","_rev":"1-x","s":"x","n":null}`},
 		{`{"a":0,"l":0,"_rev":0,"_id":0}`, `{"s":"x","n":null}`},
-		{`{"a":0,"l":0,"_id":1}`, `{"_id":"p","_rev":"1-x","s":"x","n":null}`},
-		{`{"a.c.d":0,"l":0,"_rev":0,"s.x":0}`, `{"_id":"p","a":{"b":1,"c":{"e":3}},"s":"x","n":null}`},
-		{`{"l.b":0,"a":0,"s":0,"n":0,"_rev":0}`, `{"_id":"p","l":[{"c":2},5,[{},6],{}]}`},
+		{`{"a":0,"l":0,"_id":1}`, `{"_id":"p","s":"x","n":null}`},
+		{`{"_rev":1}`, `{"_id":"p","_rev":"1-x"}`},
+		{`{"s":1,"_rev":0}`, `{"_id":"p","s":"x"}`},
+		{`{"a.c.d":0,"l":0,"s.x":0}`, `{"_id":"p","a":{"b":1,"c":{"e":3}},"s":"x","n":null}`},
+		{`{"l.b":0,"a":0,"s":0,"n":0}`, `{"_id":"p","l":[{"c":2},5,[{},6],{}]}`},
 		{`["s","s"]`, `{"_id":"p","s":"x"}`},
 	}
 	for _, row := range rows {
@@ -51,13 +54,102 @@ func TestProjection(t *testing.T) {
 	}
 }
 
+// TestProjectionArrays: the cases of the manual's pages on $slice and $elemMatch.
+func TestProjectionArrays(t *testing.T) {
+	const d = `{"_id":"p","_rev":"1-x","n":1,"l":[5,1,7,2],"o":{"m":[1,2,3],"x":9},"s":[{"g":1,"k":[{"v":1},{"v":2}]},{"g":2,"k":[]},{"g":2,"z":0},4,[1,6]],"e":[]}`
+	rows := []struct{ fields, want string }{
+		{`{"l":{"$slice":2},"o":0,"s":0}`, `{"_id":"p","n":1,"l":[5,1],"e":[]}`},
+		{`{"l":{"$slice":2}}`, `{"_id":"p","n":1,"l":[5,1],"o":{"m":[1,2,3],"x":9},"s":[{"g":1,"k":[{"v":1},{"v":2}]},{"g":2,"k":[]},{"g":2,"z":0},4,[1,6]],"e":[]}`},
+		{`{"l":{"$slice":2},"n":1}`, `{"_id":"p","n":1,"l":[5,1]}`},
+		{`{"l":{"$slice":2},"_id":1}`, `{"_id":"p","l":[5,1]}`},
+		{`{"l":{"$slice":-1},"n":1,"_id":0}`, `{"n":1,"l":[2]}`},
+		{`{"l":{"$slice":0},"n":1}`, `{"_id":"p","n":1,"l":[]}`},
+		{`{"l":{"$slice":9},"n":1}`, `{"_id":"p","n":1,"l":[5,1,7,2]}`},
+		{`{"l":{"$slice":-9},"n":1}`, `{"_id":"p","n":1,"l":[5,1,7,2]}`},
+		{`{"l":{"$slice":[1,2]},"n":1}`, `{"_id":"p","n":1,"l":[1,7]}`},
+		{`{"l":{"$slice":[-2,1]},"n":1}`, `{"_id":"p","n":1,"l":[7]}`},
+		{`{"l":{"$slice":[-9,1]},"n":1}`, `{"_id":"p","n":1,"l":[5]}`},
+		{`{"l":{"$slice":[9,1]},"n":1}`, `{"_id":"p","n":1,"l":[]}`},
+		{`{"l":{"$slice":[1,9223372036854775807]},"n":1}`, `{"_id":"p","n":1,"l":[1,7,2]}`},
+		{`{"l":{"$slice":[-9223372036854775808,1]},"n":1}`, `{"_id":"p","n":1,"l":[5]}`},
+		{`{"l":{"$slice":-9223372036854775808},"n":1}`, `{"_id":"p","n":1,"l":[5,1,7,2]}`},
+		{`{"n":{"$slice":1},"e":{"$slice":1},"missing":{"$slice":1},"_id":1}`, `{"_id":"p","n":1,"e":[]}`},
+		{`{"o.m":{"$slice":1},"l":0,"s":0,"e":0}`, `{"_id":"p","n":1,"o":{"m":[1],"x":9}}`},
+		{`{"o.m":{"$slice":1},"n":1}`, `{"_id":"p","n":1,"o":{"m":[1]}}`},
+		{`{"o":{"m":{"$slice":-1},"x":1}}`, `{"_id":"p","o":{"m":[3],"x":9}}`},
+		{`{"s.k":{"$slice":1},"n":0,"l":0,"o":0,"e":0}`, `{"_id":"p","s":[{"g":1,"k":[{"v":1}]},{"g":2,"k":[]},{"g":2,"z":0},4,[1,6]]}`},
+		{`{"s.k":{"$slice":-1},"n":1}`, `{"_id":"p","n":1,"s":[{"k":[{"v":2}]},{"k":[]},{},[]]}`},
+		{`{"s.k":{"$slice":-1},"n":0,"l":0,"o":0,"e":0}`, `{"_id":"p","s":[{"g":1,"k":[{"v":2}]},{"g":2,"k":[]},{"g":2,"z":0},4,[1,6]]}`},
+		{`{"l":{"$elemMatch":{"$gt":5}}}`, `{"_id":"p","l":[7]}`},
+		{`{"l":{"$elemMatch":{"$gt":50}},"n":1}`, `{"_id":"p","n":1}`},
+		{`{"s":{"$elemMatch":{"g":2}},"_id":0}`, `{"s":[{"g":2,"k":[]}]}`},
+		{`{"s":{"$elemMatch":{"g":2,"z":0}}}`, `{"_id":"p","s":[{"g":2,"z":0}]}`},
+		{`{"s":{"$elemMatch":{"k.v":2}},"l":{"$slice":1}}`, `{"_id":"p","l":[5],"s":[{"g":1,"k":[{"v":1},{"v":2}]}]}`},
+		{`{"s":{"$elemMatch":{"1":6}}}`, `{"_id":"p","s":[[1,6]]}`},
+		{`{"n":{"$elemMatch":{"$gt":0}},"e":{"$elemMatch":{"$gt":0}},"o":{"$elemMatch":{"x":9}}}`, `{"_id":"p"}`},
+		{`{"l":{"$elemMatch":{"$not":{"$gt":1}}}}`, `{"_id":"p","l":[1]}`},
+	}
+	for _, row := range rows {
+		p := mustProject(t, row.fields)
+		if got := string(p.AppendDocument(nil, mustParse(t, d), ValuesRelaxed)); got != row.want {
+			t.Errorf("%s shows %s, want %s", row.fields, got, row.want)
+		}
+	}
+}
+
+// TestProjectionSame: a change of what is not shown is none.
+func TestProjectionSame(t *testing.T) {
+	const d = `{"_id":"p","_rev":"1-x","_updatedAt":5,"a":1,"big":"x","l":[1,2,3],"s":[{"g":1,"n":0},{"g":1,"n":1}]}`
+	rows := []struct {
+		fields, from, to string
+		want             bool
+	}{
+		{`{"big":0}`, `"big":"x"`, `"big":"y"`, true},
+		{`{"big":0}`, `"1-x"`, `"2-y"`, true},
+		{`{"big":0,"_rev":1}`, `"1-x"`, `"2-y"`, false},
+		{`{"big":0}`, `"a":1`, `"a":2`, false},
+		{`{"big":0}`, `"a":1`, `"a":1.0`, false},
+		{`{"l":{"$slice":2}}`, `[1,2,3]`, `[1,2,4,5]`, true},
+		{`{"l":{"$slice":2}}`, `[1,2,3]`, `[1,3,3]`, false},
+		{`{"l":{"$slice":2}}`, `"a":1`, `"a":2`, false},
+		{`{"l":{"$slice":-2}}`, `[1,2,3]`, `[0,0,2,3]`, true},
+		{`{"l":{"$slice":-2}}`, `[1,2,3]`, `[1,2,3,4]`, false},
+		{`{"l":{"$slice":[1,1]}}`, `[1,2,3]`, `[7,2]`, true},
+		{`{"l":{"$slice":[1,1]}}`, `[1,2,3]`, `[1]`, false},
+		{`{"l":{"$slice":1}}`, `[1,2,3]`, `1`, false},
+		{`{"s":{"$elemMatch":{"g":1}}}`, `{"g":1,"n":1}`, `{"g":1,"n":7}`, true},
+		{`{"s":{"$elemMatch":{"g":1}}}`, `{"g":1,"n":0}`, `{"g":1,"n":7}`, false},
+		{`{"s":{"$elemMatch":{"g":1}}}`, `{"g":1,"n":0}`, `{"g":2,"n":0}`, false},
+		{`{"s":{"$elemMatch":{"g":1}}}`, `[{"g":1,"n":0},`, `[7,{"g":2,"n":0},{"g":1,"n":0},`, true},
+		{`{"s":{"$elemMatch":{"g":1}}}`, `"a":1`, `"a":2`, true},
+	}
+	for _, row := range rows {
+		p, changed := mustProject(t, row.fields), strings.Replace(d, row.from, row.to, 1)
+		if changed == d {
+			t.Fatalf("%s is not in the document", row.from)
+		}
+		if got := p.Same(mustParse(t, d), mustParse(t, changed)); got != row.want {
+			t.Errorf("%s: %s and %s look the same: %v, want %v", row.fields, d, changed, got, row.want)
+		}
+	}
+}
+
 func TestProjectionNormal(t *testing.T) {
 	rows := [][]string{
 		{`{}`, `[]`},
 		{`{"a":1,"b":1}`, `["b","a"]`, `{"b":true,"a":2,"_id":1}`, `["a","_id","b","a"]`},
 		{`{"a.b":1,"a.c":1}`, `{"a":{"c":1,"b":1}}`},
 		{`{"a":1,"b":1,"_id":0}`},
-		{`{"a":0}`, `{"a":false,"_id":true}`},
+		{`{"a":0}`, `{"a":false,"_id":true}`, `{"a":0,"_rev":0}`},
+		{`{"a":0,"_rev":1}`},
+		{`{"_rev":1}`, `["_id","_rev"]`},
+		{`{"_rev":0}`, `{"_acl.r":0}`},
+		{`{"a":{"$slice":2}}`, `{"a":{"$slice":[0,2]}}`, `{"a":{"$slice":2.0},"_rev":0}`},
+		{`{"a":{"$slice":-2}}`, `{"a":{"$slice":[-2,2]}}`},
+		{`{"a":{"$slice":-2},"b":1}`},
+		{`{"a.b":{"$slice":-2}}`, `{"a":{"b":{"$slice":-2}}}`},
+		{`{"a":{"$elemMatch":{"b":1,"c":2}}}`, `{"a":{"$elemMatch":{"c":2,"b":{"$eq":1.0}}},"_id":1}`},
+		{`{"a":{"$elemMatch":{"$eq":1}}}`, `{"a":{"$elemMatch":{"$in":[1]}}}`},
 		{`{"_id":0}`},
 		{`{"_id":1}`, `["_id"]`},
 		{`{"a":0,"_id":0}`},
@@ -89,10 +181,26 @@ func TestProjectionRefuses(t *testing.T) {
 		{`{"":1}`, CodeQueryInvalid, "/", "empty name"},
 		{`{"a":"x"}`, CodeQueryInvalid, "/a", "a string"},
 		{`{"a":{}}`, CodeQueryInvalid, "/a", "an object"},
-		{`{"a":{"$slice":5}}`, CodeOperatorUnknown, "/a/$slice", "$slice"},
-		{`{"a":{"$elemMatch":{"b":1}}}`, CodeOperatorUnknown, "/a/$elemMatch", "$elemMatch"},
-		{`{"a.$":1}`, CodeOperatorUnknown, "/a.$", "$"},
-		{`["a.$"]`, CodeOperatorUnknown, "/0", "$"},
+		{`{"a":{"$slice":"x"}}`, CodeQueryInvalid, "/a/$slice", "[skip, limit]"},
+		{`{"a":{"$slice":1.5}}`, CodeQueryInvalid, "/a/$slice", "whole number"},
+		{`{"a":{"$slice":[1]}}`, CodeQueryInvalid, "/a/$slice", "[skip, limit]"},
+		{`{"a":{"$slice":[1,0]}}`, CodeQueryInvalid, "/a/$slice/1", "positive"},
+		{`{"a":{"$slice":[1,-1]}}`, CodeQueryInvalid, "/a/$slice/1", "positive"},
+		{`{"a":{"$slice":["x",1]}}`, CodeQueryInvalid, "/a/$slice/0", "whole number"},
+		{`{"a":{"$slice":1,"b":1}}`, CodeQueryInvalid, "/a/$slice", "alone"},
+		{`{"a":{"b":1,"$slice":1}}`, CodeQueryInvalid, "/a/$slice", "alone"},
+		{`{"$slice":1}`, CodeQueryInvalid, "/$slice", "below a field"},
+		{`{"a":{"$slice":1},"a.b":1}`, CodeQueryInvalid, "/a.b", "exclude each other"},
+		{`{"a.b":1,"a":{"b":{"$slice":1}}}`, CodeQueryInvalid, "/a/b", "exclude each other"},
+		{`{"a":{"$elemMatch":5}}`, CodeQueryInvalid, "/a/$elemMatch", "an integer"},
+		{`{"a":{"$elemMatch":{"b":{"$x":1}}}}`, CodeOperatorUnknown, "/a/$elemMatch/b/$x", "$x"},
+		{`{"a.b":{"$elemMatch":{"b":1}}}`, CodeQueryInvalid, "/a.b/$elemMatch", "$slice"},
+		{`{"a":{"$elemMatch":{"b":1}},"c":0}`, CodeQueryInvalid, "/c", "shows a and leaves out c"},
+		{`{"a":{"$elemMatc":{"b":1}}}`, CodeOperatorUnknown, "/a/$elemMatc", "did you mean $elemMatch"},
+		{`{"a":{"$meta":"textScore"}}`, CodeOperatorUnknown, "/a/$meta", "$elemMatch, $slice"},
+		{`{"a":{"$elemMatch":{"$and":[` + strings.Repeat(`{"b":1},`, 4100) + `{"b":1}]}}}`, CodeQueryTooLarge, "/a/$elemMatch", "MaxQueryNodes"},
+		{`{"a.$":1}`, CodeOperatorUnknown, "/a.$", "$elemMatch"},
+		{`["a.$"]`, CodeOperatorUnknown, "/0", "$elemMatch"},
 		{`["a\u0000"]`, CodeQueryInvalid, "/0", "U+0000"},
 		{`{"a":`, CodeJSONInvalid, "/a", "ends"},
 		{`["` + strings.Repeat("a.", 100) + `a"]`, CodeQueryTooLarge, "/0", "MaxDocumentDepth"},

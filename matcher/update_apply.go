@@ -7,10 +7,20 @@ import (
 	"strconv"
 )
 
+// MaxArrayPadding bounds the nulls that one update puts into an array so that an index exists.
+const MaxArrayPadding = 10_000
+
+// MaxUpdateSteps bounds the work of one update on the elements of arrays: the edits and the parts of conditions that are
+// looked at, for each element anew.
+const MaxUpdateSteps = 20_000_000
+
 // updateWriter writes the document after an update. The first error stays.
 type updateWriter struct {
 	dst      []byte
 	maxBytes int
+	now      int64 // ms since 1970
+	merged   map[elementSet]*updateNode
+	steps    int // of MaxUpdateSteps
 	err      error
 }
 
@@ -20,11 +30,26 @@ func (e *updateWriter) fail(n *updateNode, format string, args ...any) {
 	}
 }
 
-func (e *updateWriter) tooLarge(n *updateNode) {
+// tooLarge reports whether so much is written that the document can only be refused: many padded arrays, or a large
+// value that goes to many elements, stop before they take the memory.
+func (e *updateWriter) tooLarge(n *updateNode) bool {
+	if len(e.dst) <= e.maxBytes {
+		return false
+	}
 	if e.err == nil {
 		e.err = &Error{Code: CodeDocumentTooLarge, Path: n.at, Limit: int64(e.maxBytes), Detail: fmt.Sprintf(
 			"the updated document has more than %d bytes (MaxDocumentBytes); split it, or raise the limit", e.maxBytes)}
 	}
+	return true
+}
+
+// spend counts work, and reports whether it may be done.
+func (e *updateWriter) spend(n *updateNode, steps int) bool {
+	if e.steps += steps; e.steps > MaxUpdateSteps && e.err == nil {
+		e.err = &Error{Code: CodeUpdateInvalid, Path: n.at, Limit: MaxUpdateSteps, Detail: fmt.Sprintf(
+			"the update takes more than %d steps (MaxUpdateSteps); split it, or use simpler conditions", MaxUpdateSteps)}
+	}
+	return e.err == nil
 }
 
 // open begins an object or array and returns what separates its parts.
@@ -43,6 +68,15 @@ func (e *updateWriter) name(name []byte) { e.dst = append(AppendString(e.dst, na
 
 func (e *updateWriter) keep(v Value) { e.dst = AppendValue(e.dst, v, valuesStored) }
 
+func (e *updateWriter) array(elements []Value) {
+	separate := e.open('[')
+	for _, v := range elements {
+		separate()
+		e.keep(v)
+	}
+	e.dst = append(e.dst, ']')
+}
+
 // dropsAtRoot reports whether a root's field is left out of what Apply returns: Compose writes it anew.
 func dropsAtRoot(name []byte) bool {
 	s := sharedString(name)
@@ -52,17 +86,21 @@ func dropsAtRoot(name []byte) bool {
 // editObject writes object v, which may be missing, as the edits in n make it.
 func (e *updateWriter) editObject(v Value, n *updateNode, root bool) {
 	separate := e.open('{')
-	child, present := n.finder(), make(map[*updateNode]bool, len(n.children))
+	var present map[*updateNode]bool
 	for f := v.First(); f.Exists(); f = f.Next() {
 		if root && dropsAtRoot(f.Name()) {
 			continue
 		}
-		c := child(f.Name())
-		if c != nil {
-			present[c] = true
-			if c.operator == updateUnset {
-				continue
+		c := n.child(f.Name())
+		switch {
+		case c == nil:
+		case c.edit == edit(unsetEdit{}):
+			continue
+		case c.makes:
+			if present == nil {
+				present = make(map[*updateNode]bool)
 			}
+			present[c] = true
 		}
 		separate()
 		e.name(f.Name())
@@ -72,8 +110,8 @@ func (e *updateWriter) editObject(v Value, n *updateNode, root bool) {
 			e.edit(f, c)
 		}
 	}
-	for _, c := range n.children {
-		if c.creates && !present[c] {
+	for _, c := range n.makers {
+		if !present[c] {
 			separate()
 			e.name([]byte(c.name))
 			e.edit(Value{}, c)
@@ -82,54 +120,37 @@ func (e *updateWriter) editObject(v Value, n *updateNode, root bool) {
 	e.dst = append(e.dst, '}')
 }
 
-// edit writes the value v, which may be missing, as n makes it. n does not remove it.
+// edit writes the value v, which may be missing, as n makes it.
 func (e *updateWriter) edit(v Value, n *updateNode) {
-	switch n.operator {
-	case updateSet:
-		e.keep(n.operand)
-	case updateInc:
-		e.increment(v, n)
+	switch k := v.Kind(); {
+	case n.edit != nil:
+		n.edit.apply(e, v, n)
+	case n.elements:
+		e.editElements(v, n)
+	case k == KindArray:
+		e.editArray(v, n)
+	case k == KindObject || k == KindMissing:
+		e.editObject(v, n, false)
+	case n.makes:
+		e.fail(n, "the field %s has %s, which cannot hold other fields; set the whole field first", n.path, describeKind(k))
 	default:
-		switch k := v.Kind(); {
-		case k == KindArray:
-			e.editArray(v, n)
-		case k == KindObject || k == KindMissing:
-			e.editObject(v, n, false)
-		case n.creates:
-			e.fail(n, "the field %s has %s, which cannot hold other fields; set the whole field first", n.path, describeKind(k))
-		default:
-			e.keep(v) // there is nothing to remove
-		}
+		e.keep(v) // there is nothing to remove
 	}
-}
-
-func (e *updateWriter) increment(v Value, n *updateNode) {
-	if !v.Exists() {
-		e.keep(n.operand)
-		return
-	}
-	if !v.IsNumber() {
-		e.fail(n, "the field %s has %s, which $inc cannot add to; $set a number first", n.path, describeKind(v.Kind()))
-		return
-	}
-	sum, err := numberOf(v).add(numberOf(n.operand))
-	if err != nil {
-		e.fail(n, "$inc of %s by %s: %v; use a smaller step, or a double", n.path, shorten(n.operand.Raw()), err)
-		return
-	}
-	e.dst = sum.append(e.dst, valuesStored)
 }
 
 // editArray writes array v as the edits in n make it: their names are indexes.
 func (e *updateWriter) editArray(v Value, n *updateNode) {
-	edits := make(map[int]*updateNode, len(n.children))
+	if !e.spend(n, len(n.children)) {
+		return
+	}
+	edits := make(map[int]*updateNode)
 	length := v.Len()
 	for _, c := range n.children {
 		i, ok := elementIndex(c.name)
 		switch {
-		case ok && (i < length || c.creates):
+		case ok && (i < length || c.makes):
 			edits[i] = c
-		case !ok && c.creates:
+		case !ok && c.makes:
 			e.fail(c, "the field %s is an array: %q names no element; use an index, or set the whole field", n.path, c.name)
 			return
 		}
@@ -149,17 +170,13 @@ func (e *updateWriter) editArray(v Value, n *updateNode) {
 	separate := e.open('[')
 	element := v.First()
 	for i := range end {
-		if len(e.dst) > e.maxBytes { // many padded arrays: stop before they take the memory
-			e.tooLarge(n)
+		if e.tooLarge(n) {
 			return
 		}
 		separate()
-		switch c := edits[i]; {
-		case c != nil && c.operator == updateUnset:
-			e.dst = append(e.dst, "null"...) // MongoDB: the other elements keep their places
-		case c != nil:
+		if c := edits[i]; c != nil {
 			e.edit(element, c)
-		default:
+		} else {
 			e.keep(element) // null beyond the end
 		}
 		element = element.Next()
@@ -174,42 +191,4 @@ func elementIndex(name string) (i int, ok bool) {
 	}
 	u, err := strconv.ParseUint(name, 10, 32)
 	return int(u), err == nil
-}
-
-// mergeObject writes v merged with the object patch; v counts as empty if it is no object.
-func (e *updateWriter) mergeObject(v, patch Value, root bool) {
-	separate := e.open('{')
-	field, patched := fieldFinder(v), fieldFinder(patch)
-	for f := v.First(); v.Kind() == KindObject && f.Exists(); f = f.Next() {
-		if root && dropsAtRoot(f.Name()) {
-			continue
-		}
-		p := patched(f.Name())
-		if p.IsNull() {
-			continue
-		}
-		separate()
-		e.name(f.Name())
-		if p.Exists() {
-			e.merge(f, p)
-		} else {
-			e.keep(f)
-		}
-	}
-	for p := patch.First(); p.Exists(); p = p.Next() {
-		if !p.IsNull() && !field(p.Name()).Exists() {
-			separate()
-			e.name(p.Name())
-			e.merge(Value{}, p)
-		}
-	}
-	e.dst = append(e.dst, '}')
-}
-
-func (e *updateWriter) merge(v, patch Value) {
-	if patch.Kind() == KindObject {
-		e.mergeObject(v, patch, false)
-		return
-	}
-	e.keep(patch)
 }
