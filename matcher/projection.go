@@ -130,7 +130,7 @@ func (n *projectionNode) same(a, b Value) bool {
 	}
 	x, y := n.cursor(a), n.cursor(b)
 	for x.value.Exists() && y.value.Exists() {
-		if x.inside != y.inside || !bytes.Equal(x.value.Name(), y.value.Name()) {
+		if !bytes.Equal(x.value.Name(), y.value.Name()) { // of one name, inside differs only where the kinds do
 			return false
 		}
 		if x.inside == nil && !identical(x.value, y.value) || x.inside != nil && !x.inside.same(x.value, y.value) {

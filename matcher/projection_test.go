@@ -87,6 +87,7 @@ func TestProjectionArrays(t *testing.T) {
 		{`{"s":{"$elemMatch":{"k.v":2}},"l":{"$slice":1}}`, `{"_id":"p","l":[5],"s":[{"g":1,"k":[{"v":1},{"v":2}]}]}`},
 		{`{"s":{"$elemMatch":{"1":6}}}`, `{"_id":"p","s":[[1,6]]}`},
 		{`{"n":{"$elemMatch":{"$gt":0}},"e":{"$elemMatch":{"$gt":0}},"o":{"$elemMatch":{"x":9}}}`, `{"_id":"p"}`},
+		{`{"l":{"$elemMatch":{"z":null}}}`, `{"_id":"p"}`},
 		{`{"l":{"$elemMatch":{"$not":{"$gt":1}}}}`, `{"_id":"p","l":[1]}`},
 	}
 	for _, row := range rows {
@@ -213,31 +214,58 @@ func TestProjectionRefuses(t *testing.T) {
 	}
 }
 
+// modelPath is one path of a projection of the model.
+type modelPath struct {
+	path    string
+	slice   func(list []*valueModel) []*valueModel // $slice, nil if it is not one
+	accepts func(m *valueModel) bool               // $elemMatch, likewise
+}
+
+// end is what the path's end shows of m, nil if nothing.
+func (p modelPath) end(m *valueModel, exclude bool) *valueModel {
+	switch {
+	case p.slice != nil && m.kind == KindArray:
+		return &valueModel{kind: KindArray, children: p.slice(m.children)}
+	case p.slice != nil:
+		return m
+	case p.accepts != nil:
+		if i := slices.IndexFunc(m.children, p.accepts); i >= 0 && m.kind == KindArray {
+			return &valueModel{kind: KindArray, children: m.children[i : i+1]}
+		}
+		return nil
+	case exclude:
+		return nil
+	}
+	return m
+}
+
 // projectModel is the projection written down naively. An element that is not shown is nil.
-func projectModel(m *valueModel, paths []string, exclude bool) *valueModel {
+func projectModel(m *valueModel, paths []modelPath, exclude bool) *valueModel {
 	switch m.kind {
 	case KindObject:
 		out := &valueModel{kind: KindObject}
 		for i, name := range m.names {
-			var below []string
-			whole := false
-			for _, path := range paths {
-				first, rest, deeper := strings.Cut(path, ".")
-				if first == name && deeper {
-					below = append(below, rest)
-				}
-				whole = whole || first == name && !deeper
-			}
-			child := m.children[i]
-			switch {
-			case whole && exclude || !whole && below == nil && !exclude:
-				continue
-			case below != nil:
-				if child = projectModel(child, below, exclude); child == nil {
-					continue
+			child, named := m.children[i], false
+			var below []modelPath
+			for _, p := range paths {
+				first, rest, deeper := strings.Cut(p.path, ".")
+				switch {
+				case first != name:
+				case deeper:
+					named = true
+					p.path = rest
+					below = append(below, p)
+				default:
+					named = true
+					child = p.end(child, exclude)
 				}
 			}
-			out.names, out.children = append(out.names, name), append(out.children, child)
+			if below != nil {
+				child = projectModel(child, below, exclude)
+			}
+			if child != nil && (named || exclude) {
+				out.names, out.children = append(out.names, name), append(out.children, child)
+			}
 		}
 		return out
 	case KindArray:
@@ -255,25 +283,79 @@ func projectModel(m *valueModel, paths []string, exclude bool) *valueModel {
 	return nil
 }
 
+// randomSlice makes the argument of a $slice.
+func randomSlice(r *rand.Rand) (argument string, slice func(list []*valueModel) []*valueModel) {
+	skip, limit := r.IntN(7)-3, 1+r.IntN(3)
+	if r.IntN(2) == 0 {
+		return fmt.Sprint(skip), func(list []*valueModel) []*valueModel {
+			if skip < 0 {
+				return list[max(len(list)+skip, 0):]
+			}
+			return list[:min(skip, len(list))]
+		}
+	}
+	return fmt.Sprintf("[%d,%d]", skip, limit), func(list []*valueModel) (out []*valueModel) {
+		for i, m := range list {
+			from := skip
+			if skip < 0 {
+				from = max(len(list)+skip, 0)
+			}
+			if i >= from && i < from+limit {
+				out = append(out, m)
+			}
+		}
+		return out
+	}
+}
+
+// modelMatches are arguments of $elemMatch.
+var modelMatches = []struct {
+	argument string
+	accepts  func(m *valueModel) bool
+}{
+	{`{"$type":"number"}`, func(m *valueModel) bool { return m.kind >= KindInt32 && m.kind <= KindDecimal }},
+	{`{"a":{"$exists":true}}`, func(m *valueModel) bool { return m.kind == KindObject && slices.Contains(m.names, "a") }},
+	{`{"$not":{"$type":"number"}}`, func(m *valueModel) bool { return m.kind < KindInt32 || m.kind > KindDecimal }},
+}
+
 var projectionPaths = []string{"a", "a.a", "a.b", "a.ab.c", "b", "b.a", "c.0", "ab.a.a", "ä", "1", "longer name of a field"}
+
+// randomProjection makes a projection and the paths that mean the same.
+func randomProjection(t *testing.T, r *rand.Rand) (p *Projection, paths []modelPath, exclude bool) {
+	t.Helper()
+	exclude = r.IntN(2) == 0
+	decided := false
+	var parts []string
+	for _, i := range r.Perm(len(projectionPaths))[:1+r.IntN(4)] {
+		path := modelPath{path: projectionPaths[i]}
+		if slices.ContainsFunc(paths, func(o modelPath) bool {
+			return strings.HasPrefix(path.path, o.path+".") || strings.HasPrefix(o.path, path.path+".")
+		}) {
+			continue
+		}
+		argument := []string{"1", "0"}[map[bool]int{true: 1}[exclude]]
+		switch pick := r.IntN(6); {
+		case pick < 2:
+			argument, path.slice = randomSlice(r)
+			argument = `{"$slice":` + argument + `}`
+		case pick == 2 && !exclude && !strings.Contains(path.path, "."):
+			match := modelMatches[r.IntN(len(modelMatches))]
+			argument, path.accepts = `{"$elemMatch":`+match.argument+`}`, match.accepts
+			decided = true
+		default:
+			decided = true
+		}
+		paths = append(paths, path)
+		parts = append(parts, fmt.Sprintf("%q:%s", path.path, argument))
+	}
+	exclude = exclude || !decided
+	return mustProject(t, "{"+strings.Join(parts, ",")+"}"), append(paths, modelPath{path: "_id", slice: func(list []*valueModel) []*valueModel { return list }}), exclude
+}
 
 // checkProjection makes a projection and two documents of a seed and compares with the naive one.
 func checkProjection(t *testing.T, r *rand.Rand) {
 	t.Helper()
-	exclude := r.IntN(2) == 0
-	var paths, parts []string
-	for _, i := range r.Perm(len(projectionPaths))[:1+r.IntN(4)] {
-		path := projectionPaths[i]
-		if slices.ContainsFunc(paths, func(o string) bool { return strings.HasPrefix(path, o+".") || strings.HasPrefix(o, path+".") }) {
-			continue
-		}
-		paths = append(paths, path)
-		parts = append(parts, fmt.Sprintf("%q:%d", path, map[bool]int{true: 0, false: 1}[exclude]))
-	}
-	p := mustProject(t, "{"+strings.Join(parts, ",")+"}")
-	if !exclude {
-		paths = append(paths, "_id")
-	}
+	p, paths, exclude := randomProjection(t, r)
 	textA, a := randomObjectModel(r, 4)
 	textB, b := randomObjectModel(r, 4)
 	if r.IntN(2) == 0 { // a document and one that has some fields more
@@ -301,7 +383,7 @@ func checkProjection(t *testing.T, r *rand.Rand) {
 
 func TestProjectionAgreesWithModel(t *testing.T) {
 	r := newSeed(t)
-	for range 1500 {
+	for range 5000 {
 		checkProjection(t, r)
 	}
 }
@@ -311,6 +393,8 @@ func FuzzProjection(f *testing.F) {
 	f.Add([]byte(`{"a":{"b":0}}`), uint64(2))
 	f.Add([]byte(`["a","b.a"]`), uint64(3))
 	f.Add([]byte(`{"_id":1}`), uint64(4))
+	f.Add([]byte(`{"a":{"$slice":[-2,1]},"b.c":0}`), uint64(5))
+	f.Add([]byte(`{"a":{"$elemMatch":{"b":{"$gt":1}}},"b":{"$slice":3}}`), uint64(6))
 	f.Fuzz(func(t *testing.T, text []byte, seed uint64) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		checkProjection(t, r)
@@ -325,6 +409,9 @@ func FuzzProjection(f *testing.F) {
 		document, _ := randomObjectModel(r, 3)
 		d := mustParse(t, document)
 		shown := mustParse(t, string(p.AppendDocument(nil, d, ValuesCanonical)))
+		if strings.Contains(p.Normal(), "$slice") { // a slice of a slice may be another one
+			return
+		}
 		if again := string(p.AppendDocument(nil, shown, ValuesCanonical)); again != string(shown.Text()) {
 			t.Fatalf("%q shows %s, then %s", text, shown.Text(), again)
 		}

@@ -285,7 +285,8 @@ func (d popEdit) apply(e *updateWriter, v Value, n *updateNode) {
 type pullEdit struct {
 	name string
 	size int // steps of one test
-	goes func(element Value) (bool, error)
+	goes func(element Value) bool
+	wrap bool // goes is asked of an object that holds the element under an empty name
 }
 
 // parsePull reads a value, which elements must equal; a regular expression or an object of operators, which elements
@@ -293,14 +294,14 @@ type pullEdit struct {
 func parsePull(p *updateParser, n *updateNode, argument Value, at *place) error {
 	done := &pullEdit{name: "$pull", size: 1}
 	if kind := argument.Kind(); kind != KindObject && kind != KindRegex {
-		done.goes = func(element Value) (bool, error) { return Equal(element, argument), nil }
+		done.goes = func(element Value) bool { return Equal(element, argument) }
 		return p.add(n, done)
 	}
 	done.size = countValues(argument)
 	_, logical := logicalOperators[string(argument.First().Name())]
-	wrapped := !logical && (argument.Kind() == KindRegex || isOperators(argument, false))
+	done.wrap = !logical && (argument.Kind() == KindRegex || isOperators(argument, false))
 	accepts, err := p.condition(argument, at, func() (*node, error) {
-		if wrapped {
+		if done.wrap {
 			return p.compiler.condition("", argument, at)
 		}
 		return p.compiler.filter(argument, at)
@@ -308,13 +309,7 @@ func parsePull(p *updateParser, n *updateNode, argument Value, at *place) error 
 	if err != nil {
 		return err
 	}
-	done.goes = func(element Value) (bool, error) {
-		if !wrapped {
-			return element.Kind() == KindObject && accepts.match(element), nil
-		}
-		field, err := wrapElement("", element)
-		return err == nil && accepts.match(field), err
-	}
+	done.goes = func(element Value) bool { return element.Kind() == KindObject && accepts.match(element) }
 	return p.add(n, done)
 }
 
@@ -326,9 +321,7 @@ func parsePullAll(p *updateParser, n *updateNode, argument Value, at *place) err
 	for _, v := range listElements(argument) {
 		values.add(v)
 	}
-	return p.add(n, &pullEdit{name: "$pullAll", size: 1, goes: func(element Value) (bool, error) {
-		return values.has(element), nil
-	}})
+	return p.add(n, &pullEdit{name: "$pullAll", size: 1, goes: values.has})
 }
 
 func (d *pullEdit) makes() bool { return false }
@@ -342,11 +335,14 @@ func (d *pullEdit) apply(e *updateWriter, v Value, n *updateNode) {
 		if !e.spend(n, d.size) {
 			return
 		}
-		goes, err := d.goes(element)
-		if err != nil && e.err == nil {
-			e.err = err
+		asked := element
+		if d.wrap {
+			var ok bool
+			if asked, ok = e.wrap(n, "", element); !ok {
+				return
+			}
 		}
-		if !goes {
+		if !d.goes(asked) {
 			separate()
 			e.keep(element)
 		}

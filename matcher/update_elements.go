@@ -38,14 +38,11 @@ func (e *updateWriter) editOf(element Value, n *updateNode) *updateNode {
 	set, last, count := elementSet{of: n}, (*updateNode)(nil), 0
 	for i, c := range n.children {
 		if c.filter != nil {
-			if !e.spend(n, c.filter.size) {
+			object, ok := e.wrap(n, c.filter.identifier, element)
+			if !ok || !e.spend(n, c.filter.size) {
 				return nil
 			}
-			wrapped, err := wrapElement(c.filter.identifier, element)
-			if err != nil && e.err == nil {
-				e.err = err
-			}
-			if err != nil || !c.filter.accepts.match(wrapped) {
+			if !c.filter.accepts.match(object) {
 				continue
 			}
 		}

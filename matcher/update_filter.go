@@ -135,13 +135,21 @@ func (p *updateParser) condition(v Value, at *place, compile func() (*node, erro
 	return normalize(compiled).node, nil
 }
 
-// wrapElement is {name: v}: a filter on it treats v as it treats a field.
-func wrapElement(name string, v Value) (Value, error) {
+// wrappedBytesPerStep is how much of an element is parsed anew for one of MaxUpdateSteps.
+const wrappedBytesPerStep = 16
+
+// wrap is {name: v}, v being an element of the array at n: a filter on it treats v as it treats a field. ok is false
+// where that cannot be had; the update fails then.
+func (e *updateWriter) wrap(n *updateNode, name string, v Value) (object Value, ok bool) {
+	if !e.spend(n, 1+len(v.Raw())/wrappedBytesPerStep) {
+		return Value{}, false
+	}
 	text := append(AppendString([]byte{'{'}, []byte(name)), ':')
 	text = append(append(text, v.Raw()...), '}')
 	d, err := Parse(text, Limits{MaxDocumentBytes: MaxTextBytes, MaxDocumentDepth: math.MaxInt32, MaxDocumentFields: math.MaxInt32})
 	if err != nil {
-		return Value{}, fmt.Errorf("parse an array's element: %w", err)
+		e.err = fmt.Errorf("parse an array's element: %w", err)
+		return Value{}, false
 	}
-	return d.Root(), nil
+	return d.Root(), true
 }

@@ -96,7 +96,8 @@ func TestUpdateFields(t *testing.T) {
 		{``, `{"$rename":{"a":"b"}}`, `{}`},
 		{`{"a":1}`, `{"$currentDate":{"a":true,"b":{"$type":"date"}}}`, `{"a":{"$date":"2026-01-02T03:04:05.678Z"},"b":{"$date":"2026-01-02T03:04:05.678Z"}}`},
 		{`{}`, `{"$currentDate":{"t":{"$type":"timestamp"}}}`, `{"t":{"$timestamp":{"t":1767323045,"i":679}}}`},
-		{`{"z":1}`, `{"$set":{"b":1,"10":1,"a":1,"9":1,"_c":1,"B":1}}`, `{"z":1,"9":1,"10":1,"B":1,"_c":1,"a":1,"b":1}`},
+		{`{"z":1}`, `{"$set":{"-":1,"b":1,"10":1,"a":1,"9":1,"_c":1,"B":1,"1x":1,"01":1}}`,
+			`{"z":1,"9":1,"10":1,"-":1,"01":1,"1x":1,"B":1,"_c":1,"a":1,"b":1}`},
 	})
 	checkRefused(t, []struct{ before, update, code, path, word string }{
 		{`{}`, `{"$rename":{"a":5}}`, CodeUpdateInvalid, "/$rename/a", "new name"},
@@ -221,6 +222,8 @@ func TestUpdateElements(t *testing.T) {
 		{`{"a":[[1,7],[2]]}`, `{"$set":{"a.$[x]":0},"arrayFilters":[{"x":7}]}`, `{"a":[0,[2]]}`},
 		{`{"a":[{"t":[1]},{"t":[2]}]}`, `{"$push":{"a.$[x].t":9},"arrayFilters":[{"x.t":2}]}`, `{"a":[{"t":[1]},{"t":[2,9]}]}`},
 		{`{"a":[{"n":1}]}`, `{"$set":{"a.$[x]":0},"arrayFilters":[{"x.m":{"$exists":false}}]}`, `{"a":[0]}`},
+		{`{"a":[{}],"b":[{}]}`, `{"$set":{"a.$[].p":1,"a.$[x].q":2,"b.$[].r":3,"b.$[x].s":4},"arrayFilters":[{"x":{"$exists":true}}]}`,
+			`{"a":[{"p":1,"q":2}],"b":[{"r":3,"s":4}]}`},
 		{`{"a":[1,2],"b":1}`, `{"$set":{"a.$[x]":0,"b":2},"arrayFilters":[{"x":9}]}`, `{"a":[1,2],"b":2}`},
 		{`{"arrayFilters":1}`, `{"$inc":{"arrayFilters":1}}`, `{"arrayFilters":2}`},
 	})
@@ -264,6 +267,31 @@ func TestUpdateElements(t *testing.T) {
 	if _, err := ParseUpdate([]byte(filters(MaxArrayFilters)), Limits{}); err != nil {
 		t.Errorf("%d array filters: %v", MaxArrayFilters, err)
 	}
+}
+
+// TestUpdateLongArrays: what works otherwise with many values, and a sort that keeps equal elements in their order.
+func TestUpdateLongArrays(t *testing.T) {
+	list := func(from, to, step int) string {
+		var parts []string
+		for i := from; i < to; i += step {
+			parts = append(parts, fmt.Sprint(i))
+		}
+		return strings.Join(parts, ",")
+	}
+	var equal, sorted []string
+	for i := range 200 {
+		equal = append(equal, fmt.Sprintf(`{"k":%d,"i":%d}`, i%2, i))
+	}
+	for k := range 2 {
+		for i := k; i < 200; i += 2 {
+			sorted = append(sorted, equal[i])
+		}
+	}
+	checkUpdates(t, []struct{ before, update, want string }{
+		{`{"a":[` + list(0, 100, 1) + `]}`, `{"$pullAll":{"a":[` + list(1, 99, 2) + `,99.0]}}`, `{"a":[` + list(0, 100, 2) + `]}`},
+		{`{"a":[` + list(0, 100, 1) + `]}`, `{"$addToSet":{"a":{"$each":[` + list(50, 150, 1) + `,` + list(0, 150, 1) + `]}}}`, `{"a":[` + list(0, 150, 1) + `]}`},
+		{`{"a":[` + strings.Join(equal, ",") + `]}`, `{"$push":{"a":{"$each":[],"$sort":{"k":1}}}}`, `{"a":[` + strings.Join(sorted, ",") + `]}`},
+	})
 }
 
 // TestUpdateStepsAreBounded: many elements times large conditions or many paths stop at MaxUpdateSteps.
