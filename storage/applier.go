@@ -167,11 +167,16 @@ func (a *applier) applyFence(g *group, key epochKey, r *ingest.Record, offset ui
 // fenced reports whether every data partition has the fence that the control partition ordered last.
 func (a *applier) fenced(c Collection) bool {
 	for p := 1; p < len(a.vector.Next); p++ {
-		if a.epochs[epochKey{p, c.ID}].number < c.Epoch {
+		if a.lacksFence(p, c) {
 			return false
 		}
 	}
 	return true
+}
+
+// lacksFence reports whether the last fence that was ordered for c has not come in data partition p.
+func (a *applier) lacksFence(p int, c Collection) bool {
+	return a.epochs[epochKey{p, c.ID}].number < c.Epoch
 }
 
 func (a *applier) stageControl(g *group, it *item, offset uint64) error {

@@ -22,6 +22,6 @@
 //  7. A log segment is let go only below the flushed vector.
 //  8. The loop does bounded work: groups are bounded in writes and bytes; long reads run beside it on snapshots.
 //
-// The caller starts Run; the store starts no other goroutine that outlives a call, but one that waits for a Pebble
-// flush. Left out on purpose: access rules, update operators, times (gateway), windows (matcher), frames (fanout).
+// The caller starts Run. What the store starts beside it is bounded and ends by itself: one append at a time, one wait
+// for a Pebble flush, and over a log of attempts the tail of the log and the completion of fences. Left out on purpose: access rules, update operators, times (gateway), windows (matcher), frames (fanout).
 package storage

@@ -134,7 +134,7 @@ func (a *applier) missingFences() map[int][]Collection {
 	missing := map[int][]Collection{}
 	for _, c := range a.catalog.byID {
 		for p := 1; p < len(a.vector.Next); p++ {
-			if a.epochs[epochKey{p, c.ID}].number < c.Epoch {
+			if a.lacksFence(p, c) {
 				missing[p] = append(missing[p], c)
 			}
 		}
