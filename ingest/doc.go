@@ -18,7 +18,7 @@
 //     what it has itself written and synced, since the kernel may have dropped what it failed to write.
 //  7. CleanStart is true only if the log is new, or Close had made everything durable and nothing was opened since.
 //     Fewer entries than Close counted are damage.
-//  8. Trim removes whole segments, oldest first, each durably before the next; never one that a running Tail has still
+//  8. Trim drops whole segments, oldest first, each durably before the next; never one that a running Tail has still
 //     to read, nor the one that is written to.
 //
 // Goroutines: OpenSegments starts one, the writer, and Close ends it. Append and Tail run in their callers'.
@@ -30,6 +30,6 @@
 // The formats are in docs/record-format.md, byte by byte. Package disk is the file system underneath, disktest one
 // that fails and crashes, logtest the suite that every Log passes and a log that misbehaves.
 //
-// Left out on purpose: what payloads mean and which attempts are accepted (storage decides), retention (storage knows
-// what may go), compression.
+// Left out on purpose: what payloads mean and which attempts are accepted (storage decides), what may go (storage tells
+// Trim; of that, the log keeps what SegmentConfig retains), compression.
 package ingest

@@ -11,6 +11,7 @@ type Metrics struct {
 	Syncs       atomic.Int64 // freshet_ingest_sync_calls: fdatasyncs of segments
 	SyncNanos   atomic.Int64 // freshet_ingest_sync_nanoseconds: time spent in them
 	Segments    atomic.Int64 // freshet_ingest_held_segments: segment files
+	Recycled    atomic.Int64 // freshet_ingest_recycled_segments: segments that were made of a trimmed one's file
 	Waiting     atomic.Int64 // freshet_ingest_waiting_groups: appends that no write has taken yet
 	CutBytes    atomic.Int64 // freshet_ingest_cut_bytes: torn tail that was cut off on open
 	Failed      atomic.Bool  // freshet_ingest_failed: the log accepts nothing more

@@ -17,6 +17,11 @@ const (
 	RecordControl RecordKind = 3 // in the control partition; Body says what, in JSON
 )
 
+var recordKindNames = [...]string{RecordWrite: "write", RecordFence: "fence", RecordControl: "control"}
+
+// String is the kind's name.
+func (k RecordKind) String() string { return recordKindNames[k] }
+
 // Record is one attempt (what a log of attempts holds) or one applied record (what the segments hold). Before is in
 // applied records only.
 type Record struct {

@@ -10,11 +10,11 @@ import (
 
 // The layout of a segment file; docs/record-format.md has it byte by byte. All numbers but uvarints are little-endian.
 //
-//	header  magic, version, headerBytes, number, salt, partitions, first offset of each log partition, CRC; zeros up
-//	        to headerBytes, where the first frame begins
+//	header  magic, version, headerBytes, number, salt, partitions, time, first offset of each log partition, CRC; zeros
+//	        up to headerBytes, where the first frame begins
 //	frame   length, entries, durable, CRC of the body, CRC of this frame header; body; zeros up to a multiple of 8
 //	body    per entry: uvarint log partition, uvarint offset, uvarint length, payload
-//	zeros   up to the end of the file
+//	rest    up to the end of the file: zeros, or what the file held before it became this segment
 //
 // Both CRCs of a frame start from the segment's number and salt (segmentSeed), so that what a recycled file held
 // before, or a frame that a disk wrote to the wrong file, is no frame here (invariant 3).
@@ -33,6 +33,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type segmentHeader struct {
 	number uint64
 	salt   uint64   // random, new whenever a file becomes a segment
+	begun  uint32   // seconds since 1970; 0: not known
 	first  []uint64 // offset of the first entry of each log partition at or after this segment
 }
 
@@ -49,7 +50,7 @@ func (h *segmentHeader) append(dst []byte) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, h.number)
 	dst = binary.LittleEndian.AppendUint64(dst, h.salt)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(h.first)))
-	dst = binary.LittleEndian.AppendUint32(dst, 0)
+	dst = binary.LittleEndian.AppendUint32(dst, h.begun)
 	for _, offset := range h.first {
 		dst = binary.LittleEndian.AppendUint64(dst, offset)
 	}
@@ -89,6 +90,7 @@ func readSegmentHeader(r io.ReaderAt) (h segmentHeader, err error) {
 	}
 	h.number = binary.LittleEndian.Uint64(fixed[16:])
 	h.salt = binary.LittleEndian.Uint64(fixed[24:])
+	h.begun = binary.LittleEndian.Uint32(fixed[36:])
 	h.first = make([]uint64, partitions)
 	for p := range h.first {
 		h.first[p] = binary.LittleEndian.Uint64(whole[segmentFixedBytes+8*p:])

@@ -105,7 +105,8 @@ func allZero(b []byte) bool {
 }
 
 // findFrame looks for a whole good frame at or after from that says that everything before `beyond` was durable when
-// it was written: proof that what lies there was once good. It also returns where the last byte that is not zero ends.
+// it was written: proof that what lies there was once good. It also returns where the last thing ends that has the
+// header of a frame of this segment: what lies behind it can be taken for no group, whatever it is (invariant 3).
 func findFrame(file io.ReaderAt, seed uint32, from, beyond, end int64) (at, used int64, found bool, err error) {
 	used = from
 	buf := make([]byte, readChunkBytes)
@@ -117,15 +118,13 @@ func findFrame(file io.ReaderAt, seed uint32, from, beyond, end int64) (at, used
 		if n == 0 {
 			break
 		}
-		for i := n; i > 0; i-- {
-			if buf[i-1] != 0 {
-				used = pos + int64(i)
-				break
-			}
-		}
 		for i := 0; i+frameHeaderBytes <= n; i += frameAlignBytes {
 			h, ok := parseFrameHeader(buf[i:i+frameHeaderBytes], seed)
-			if !ok || h.durable <= uint64(beyond) {
+			if !ok {
+				continue
+			}
+			used = max(used, min(pos+int64(i)+frameBytes(int64(h.bodyBytes)), end))
+			if h.durable <= uint64(beyond) {
 				continue
 			}
 			candidate := frameReader{file: file, seed: seed, pos: pos + int64(i), end: end}

@@ -3,7 +3,6 @@ package ingest
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,28 +47,40 @@ func (l *SegmentLog) create(mark []uint64) error {
 	l.next = make([]uint64, l.partitions)
 	l.cleanStart = true
 	l.metrics.OpenedClean.Store(true)
-	h := segmentHeader{number: 1, salt: rand.Uint64(), first: slices.Clone(l.next)}
-	f, err := l.createSegment(&h)
-	if err != nil {
+	if err := l.nextSegment(1, l.next); err != nil {
 		return err
 	}
-	l.beginSegment(f, h)
 	return l.settleDirectory(mark != nil)
 }
 
-// findSegments returns the numbers of the segments in order, and removes files that were never finished.
+// findSegments returns the numbers of the segments in order, notes the spare files, and removes files that were never
+// finished.
 func (l *SegmentLog) findSegments() ([]uint64, error) {
+	numbers, spares, unfinished, err := l.listFiles()
+	if err != nil {
+		return nil, err
+	}
+	l.spares = spares
+	for _, name := range unfinished {
+		if err := l.fs.Remove(l.path(name)); err != nil {
+			return nil, fmt.Errorf("remove an unfinished file: %w", err)
+		}
+	}
+	return numbers, nil
+}
+
+// listFiles lists the numbers of the segments, in order and without a hole, and the names of the other files.
+func (l *SegmentLog) listFiles() (numbers []uint64, spares, unfinished []string, err error) {
 	names, err := l.fs.List(l.cfg.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("list segments: %w", err)
+		return nil, nil, nil, fmt.Errorf("list segments: %w", err)
 	}
-	var numbers []uint64
 	for _, name := range names {
-		if strings.HasSuffix(name, tmpSuffix) {
-			if err := l.fs.Remove(l.path(name)); err != nil {
-				return nil, fmt.Errorf("remove an unfinished file: %w", err)
-			}
-			continue
+		switch {
+		case strings.HasSuffix(name, tmpSuffix):
+			unfinished = append(unfinished, name)
+		case strings.HasSuffix(name, spareSuffix):
+			spares = append(spares, name)
 		}
 		digits, ok := strings.CutSuffix(name, segmentSuffix)
 		if !ok {
@@ -84,10 +95,10 @@ func (l *SegmentLog) findSegments() ([]uint64, error) {
 	slices.Sort(numbers)
 	for i := 1; i < len(numbers); i++ {
 		if numbers[i] != numbers[i-1]+1 {
-			return nil, &CorruptError{File: l.path(segmentName(numbers[i-1] + 1)), Reason: "this segment is missing"}
+			return nil, nil, nil, &CorruptError{File: l.path(segmentName(numbers[i-1] + 1)), Reason: "this segment is missing"}
 		}
 	}
-	return numbers, nil
+	return numbers, spares, unfinished, nil
 }
 
 // recoverSegment checks one segment and adds it to the log. The last one becomes the one that is written to.
@@ -106,21 +117,15 @@ func (l *SegmentLog) recoverSegment(number uint64, last bool, mark []uint64) (er
 	if err != nil {
 		return fmt.Errorf("size of segment: %w", err)
 	}
-	h, err := readSegmentHeader(f)
-	if errors.Is(err, errHeader) {
-		return &CorruptError{File: name, Reason: err.Error()}
-	}
-	if err != nil {
-		return fmt.Errorf("read the header of %s: %w", name, err)
-	}
-	if err := l.checkHeader(name, number, &h); err != nil {
-		return err
-	}
-	scan, err := scanSegment(f, name, &h, size)
+	h, err := l.readHeader(f, name, number)
 	if err != nil {
 		return err
 	}
-	l.segments = append(l.segments, segment{segmentHeader: h, end: scan.end})
+	scan, err := scanSegment(f, name, &h, size, nil)
+	if err != nil {
+		return err
+	}
+	l.segments = append(l.segments, segment{segmentHeader: h, end: scan.end, marks: scan.marks})
 	l.next = scan.next
 	if !last {
 		return nil
@@ -132,6 +137,18 @@ func (l *SegmentLog) recoverSegment(number uint64, last bool, mark []uint64) (er
 		}
 	}
 	return l.adoptSegment(f, &h, scan, size)
+}
+
+// readHeader reads a segment's header and checks it.
+func (l *SegmentLog) readHeader(f disk.File, name string, number uint64) (h segmentHeader, err error) {
+	h, err = readSegmentHeader(f)
+	if errors.Is(err, errHeader) {
+		return h, &CorruptError{File: name, Reason: err.Error()}
+	}
+	if err != nil {
+		return h, fmt.Errorf("read the header of %s: %w", name, err)
+	}
+	return h, l.checkHeader(name, number, &h)
 }
 
 // checkHeader compares a segment's header with its name, the configuration and the segment before it.
@@ -158,12 +175,14 @@ type segmentScan struct {
 	next    []uint64 // one after the last entry
 	end     int64    // of the last good group
 	durable int64    // everything before it was synced by the process that wrote it
-	used    int64    // where the last byte that is not zero ends: beyond end, there is a torn tail
+	used    int64    // where the last remains of a group end: beyond end, they are a torn tail
+	marks   []segmentMark
 }
 
 // scanSegment reads all groups. A bad frame is where the segment ends if nothing proves that the frame was once good
-// (invariant 5); a caller to whom the segment is not the last one compares next.
-func scanSegment(f disk.File, name string, h *segmentHeader, size int64) (segmentScan, error) {
+// (invariant 5); a caller to whom the segment is not the last one compares next. visit, if there is one, gets each
+// group and where it stands.
+func scanSegment(f disk.File, name string, h *segmentHeader, size int64, visit func(at int64, entries []Entry) error) (segmentScan, error) {
 	start := segmentHeaderBytes(len(h.first))
 	scan := segmentScan{next: slices.Clone(h.first), end: start, durable: start}
 	r := frameReader{file: f, seed: segmentSeed(h.number, h.salt), pos: start, end: size}
@@ -179,7 +198,13 @@ func scanSegment(f disk.File, name string, h *segmentHeader, size int64) (segmen
 		if entries, err = appendEntries(entries[:0], frame, body, scan.next); err != nil {
 			return scan, &CorruptError{File: name, Offset: scan.end, Reason: err.Error()}
 		}
+		if visit != nil {
+			if err := visit(scan.end, entries); err != nil {
+				return scan, err
+			}
+		}
 		scan.end = r.pos
+		scan.marks = appendMark(scan.marks, start, scan.end, scan.next)
 		scan.durable = max(start, int64(min(frame.durable, uint64(r.pos))))
 	}
 	at, used, found, err := findFrame(f, r.seed, scan.end, scan.end, size)

@@ -13,7 +13,8 @@ import (
 // is, it holds one buffer and keeps nobody waiting.
 type tail struct {
 	log     *SegmentLog
-	segment uint64 // number of the segment that it reads; guarded by the log's mu, since Trim looks at it
+	segment uint64      // number of the segment that it reads; guarded by the log's mu, since Trim looks at it
+	mark    segmentMark // where in its first segment it begins; zero: at the start
 
 	file    disk.File
 	reader  frameReader
@@ -57,7 +58,7 @@ func (l *SegmentLog) startTail(t *tail) error {
 		if !below(l.segments[i].first, t.from) {
 			break
 		}
-		t.segment = l.segments[i].number
+		t.segment, t.mark = l.segments[i].number, l.segments[i].lastMark(t.from)
 	}
 	l.tails[t] = struct{}{}
 	return nil
@@ -163,6 +164,11 @@ func (t *tail) enter(h *segmentHeader) error {
 	t.file = f
 	t.reader = frameReader{file: f, seed: segmentSeed(h.number, h.salt), pos: segmentHeaderBytes(len(h.first)), buf: t.reader.buf[:0]}
 	t.next = append(t.next[:0], h.first...)
+	if t.mark.pos > 0 {
+		t.reader.pos = t.mark.pos
+		copy(t.next, t.mark.next)
+		t.mark = segmentMark{}
+	}
 	return nil
 }
 

@@ -277,7 +277,9 @@ func (l *SegmentLog) flush() error {
 	w.groups, w.entries = 0, 0
 
 	l.mu.Lock()
-	l.segments[len(l.segments)-1].end = w.pos
+	last := &l.segments[len(l.segments)-1]
+	last.end = w.pos
+	last.marks = appendMark(last.marks, w.start, w.pos, w.next)
 	copy(l.next, w.next)
 	l.notify()
 	l.mu.Unlock()
@@ -324,44 +326,24 @@ func (l *SegmentLog) roll() error {
 	l.mu.Lock()
 	number := l.segments[len(l.segments)-1].number + 1
 	l.mu.Unlock()
-	h := segmentHeader{number: number, salt: rand.Uint64(), first: slices.Clone(w.next)}
-	f, err := l.createSegment(&h)
-	if err != nil {
-		return err
+	return l.nextSegment(number, w.next)
+}
+
+// nextSegment makes a segment without groups the one that is written to.
+func (l *SegmentLog) nextSegment(number uint64, first []uint64) error {
+	h := segmentHeader{
+		number: number, salt: rand.Uint64(), begun: uint32(l.cfg.Now().Unix()), first: slices.Clone(first),
 	}
-	if err := w.close(); err != nil {
+	f, size, err := l.createSegment(&h)
+	if err != nil {
+		return fmt.Errorf("create segment: %w", err)
+	}
+	if err := l.writer.close(); err != nil {
 		return errors.Join(fmt.Errorf("close segment: %w", err), f.Close())
 	}
-	l.beginSegment(f, h)
-	return nil
-}
-
-// createSegment makes the file of a segment without groups. It appears under its name whole and durably.
-func (l *SegmentLog) createSegment(h *segmentHeader) (disk.File, error) {
-	name := l.path(segmentName(h.number))
-	f, err := l.fs.Create(name + tmpSuffix)
-	if err != nil {
-		return nil, fmt.Errorf("create segment: %w", err)
-	}
-	steps := []func() error{
-		func() error { _, err := f.WriteAt(h.append(nil), 0); return err },
-		f.Sync,
-		func() error { return l.fs.Rename(name+tmpSuffix, name) },
-		func() error { return l.fs.SyncDirectory(l.cfg.Dir) },
-	}
-	for _, step := range steps {
-		if err := step(); err != nil {
-			return nil, errors.Join(fmt.Errorf("create segment: %w", err), f.Close())
-		}
-	}
-	return f, nil
-}
-
-// beginSegment makes a segment without groups the one that is written to.
-func (l *SegmentLog) beginSegment(f disk.File, h segmentHeader) {
 	start := segmentHeaderBytes(len(h.first))
 	l.writer = segmentWriter{
-		file: f, start: start, pos: start, synced: start, filled: start,
+		file: f, start: start, pos: start, synced: start, filled: max(start, size),
 		seed: segmentSeed(h.number, h.salt), next: slices.Clone(h.first), buf: l.writer.buf[:0],
 	}
 	l.mu.Lock()
@@ -369,4 +351,37 @@ func (l *SegmentLog) beginSegment(f disk.File, h segmentHeader) {
 	l.notify()
 	l.mu.Unlock()
 	l.metrics.Segments.Add(1)
+	return nil
+}
+
+// createSegment makes the file of a segment without groups, of a spare one if there is one. It appears under its name
+// whole and durably. It returns the file's size, too.
+func (l *SegmentLog) createSegment(h *segmentHeader) (f disk.File, size int64, err error) {
+	name := l.path(segmentName(h.number))
+	from, spare := l.takeSpare()
+	if spare {
+		f, err = l.fs.Open(from)
+	} else {
+		from = name + tmpSuffix
+		f, err = l.fs.Create(from)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	steps := []func() error{
+		func() error { _, err := f.WriteAt(h.append(nil), 0); return err },
+		f.Sync,
+		func() error { return l.fs.Rename(from, name) },
+		func() error { return l.fs.SyncDirectory(l.cfg.Dir) },
+		func() error { size, err = f.Size(); return err },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, 0, errors.Join(err, f.Close())
+		}
+	}
+	if spare {
+		l.metrics.Recycled.Add(1)
+	}
+	return f, size, nil
 }

@@ -8,7 +8,10 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"sort"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/freshetdb/freshet/ingest/disk"
 	"github.com/freshetdb/freshet/matcher"
@@ -35,6 +38,12 @@ type SegmentConfig struct {
 	NoSync        bool    // --durability os: durable means handed to the operating system
 	SegmentBytes  int64   // size of a segment file, 64 MiB if 0; a group that is larger gets a segment of its own
 	FS            disk.FS // the operating system's if nil
+
+	// What Trim keeps although it may go: the newest entries, as long as they all fill at most RetainBytes and were
+	// appended within RetainAge (0: of any age). Whole segments are kept or dropped.
+	RetainBytes int64
+	RetainAge   time.Duration
+	Now         func() time.Time // time.Now if nil
 }
 
 const defaultSegmentBytes = 64 << 20
@@ -48,6 +57,8 @@ func (c SegmentConfig) Validate() error {
 		return fmt.Errorf("%w: LogPartitions is %d, the limit is %d; ask for 1 to %[3]d", ErrInvalid, c.LogPartitions, matcher.MaxLogPartitions)
 	case c.SegmentBytes < 0 || c.SegmentBytes > MaxSegmentBytes:
 		return fmt.Errorf("%w: SegmentBytes is %d, the limit is %d; ask for less", ErrInvalid, c.SegmentBytes, int64(MaxSegmentBytes))
+	case c.RetainBytes < 0 || c.RetainAge < 0:
+		return fmt.Errorf("%w: RetainBytes is %d and RetainAge %v; neither can be below 0", ErrInvalid, c.RetainBytes, c.RetainAge)
 	}
 	return nil
 }
@@ -69,6 +80,7 @@ type SegmentLog struct {
 	closed   bool
 	failed   error              // why the log accepts nothing more
 	segments []segment          // oldest first; the last one is written to
+	spares   []string           // names of files that were segments and can be again, at most MaxSpareSegments
 	next     []uint64           // one after the last durable entry, per log partition
 	changed  chan struct{}      // closed when one of the above changes and somebody waits for it; nil: nobody does
 	tails    map[*tail]struct{} // the running ones
@@ -79,14 +91,46 @@ type SegmentLog struct {
 // segment is what the log knows of one segment file.
 type segment struct {
 	segmentHeader
-	end int64 // of its durable groups, in bytes from the file's start
+	end   int64 // of its durable groups, in bytes from the file's start
+	marks []segmentMark
+}
+
+// segmentMark is a place between two groups. Marks are about markBytes apart, so that a Tail finds its beginning
+// without reading what comes before it.
+type segmentMark struct {
+	pos  int64
+	next []uint64 // offsets of the first entry at or behind pos, per log partition
+}
+
+const markBytes = 1 << 20
+
+// appendMark adds a mark at pos where the one before is far enough away.
+func appendMark(marks []segmentMark, start, pos int64, next []uint64) []segmentMark {
+	if len(marks) > 0 {
+		start = marks[len(marks)-1].pos
+	}
+	if pos-start < markBytes {
+		return marks
+	}
+	return append(marks, segmentMark{pos, slices.Clone(next)})
+}
+
+// lastMark is the last mark with nothing at or above from before it; the zero mark is the segment's start.
+func (s *segment) lastMark(from []uint64) segmentMark {
+	// Offsets only grow, so the marks that lie far enough back are the first ones.
+	n := sort.Search(len(s.marks), func(i int) bool { return !below(s.marks[i].next, from) })
+	if n == 0 {
+		return segmentMark{}
+	}
+	return s.marks[n-1]
 }
 
 const (
 	lockName      = "LOCK"
 	cleanName     = "CLEAN"
 	segmentSuffix = ".segment"
-	tmpSuffix     = ".tmp" // of a file that is not whole yet; removed on open
+	spareSuffix   = ".spare" // of a file that was a segment and will be another one
+	tmpSuffix     = ".tmp"   // of a file that is not whole yet; removed on open
 )
 
 func segmentName(number uint64) string { return fmt.Sprintf("%016x%s", number, segmentSuffix) }
@@ -104,6 +148,9 @@ func OpenSegments(cfg SegmentConfig) (*SegmentLog, error) {
 	}
 	if cfg.FS == nil {
 		cfg.FS = disk.OS{}
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	l := &SegmentLog{
 		cfg:   cfg,
@@ -152,8 +199,8 @@ func (l *SegmentLog) Bounds(ctx context.Context) (first, next []uint64, err erro
 	return slices.Clone(l.segments[0].first), slices.Clone(l.next), nil
 }
 
-// Trim removes the segments that hold nothing at or above below and that no running Tail has before it. The segment
-// that is written to stays.
+// Trim drops the segments that hold nothing at or above below, that no running Tail has before it, and that are not
+// retained (SegmentConfig). The segment that is written to stays.
 func (l *SegmentLog) Trim(ctx context.Context, below []uint64) error {
 	if err := checkVector("below", below, l.partitions); err != nil {
 		return err
@@ -169,7 +216,7 @@ func (l *SegmentLog) Trim(ctx context.Context, below []uint64) error {
 			return err
 		}
 		// One by one, each durably: after a crash the segments that remain follow each other without a hole.
-		err = l.fs.Remove(l.path(segmentName(oldest.number)))
+		spare, err := l.dropFile(oldest.number)
 		if err != nil {
 			l.mu.Lock()
 			l.segments = slices.Insert(l.segments, 0, oldest)
@@ -179,8 +226,42 @@ func (l *SegmentLog) Trim(ctx context.Context, below []uint64) error {
 		if err := l.fs.SyncDirectory(l.cfg.Dir); err != nil {
 			return fmt.Errorf("remove segment: %w", err)
 		}
+		if spare != "" {
+			l.mu.Lock()
+			l.spares = append(l.spares, spare)
+			l.mu.Unlock()
+		}
 		l.metrics.Segments.Add(-1)
 	}
+}
+
+// MaxSpareSegments bounds the files that wait to become segments again. Written anew, a file costs the file system no
+// new blocks, and the log no zeros ahead of its writes.
+const MaxSpareSegments = 2
+
+// dropFile takes the file of a segment away: it becomes a spare one, whose name is returned, or is removed.
+func (l *SegmentLog) dropFile(number uint64) (spare string, err error) {
+	name := segmentName(number)
+	l.mu.Lock()
+	enough := len(l.spares) >= MaxSpareSegments
+	l.mu.Unlock()
+	if enough {
+		return "", l.fs.Remove(l.path(name))
+	}
+	spare = strings.TrimSuffix(name, segmentSuffix) + spareSuffix
+	return spare, l.fs.Rename(l.path(name), l.path(spare))
+}
+
+// takeSpare takes the path of a spare file, if there is one.
+func (l *SegmentLog) takeSpare() (path string, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(l.spares)
+	if n == 0 {
+		return "", false
+	}
+	path, l.spares = l.path(l.spares[n-1]), l.spares[:n-1]
+	return path, true
 }
 
 // dropOldest takes the oldest segment out of the list if nobody needs it.
@@ -203,11 +284,24 @@ func (l *SegmentLog) dropOldest(below []uint64) (oldest segment, ok bool, err er
 		lowest = min(lowest, t.segment)
 	}
 	oldest = l.segments[0]
-	if lowest <= oldest.number {
+	if lowest <= oldest.number || l.retained() {
 		return oldest, false, nil
 	}
 	l.segments = slices.Delete(l.segments, 0, 1)
 	return oldest, true, nil
+}
+
+// retained reports whether the oldest segment of several is to be kept though nobody needs it. mu is held.
+func (l *SegmentLog) retained() bool {
+	total := int64(0)
+	for i := range l.segments {
+		total += l.segments[i].end
+	}
+	if total > l.cfg.RetainBytes {
+		return false
+	}
+	ended := time.Unix(int64(l.segments[1].begun), 0) // the youngest entry of the oldest segment is not younger
+	return l.cfg.RetainAge == 0 || l.cfg.Now().Sub(ended) <= l.cfg.RetainAge
 }
 
 // Close waits for the appends that have begun, marks the log as closed in order, and ends the tails with ErrClosed.

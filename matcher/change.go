@@ -63,6 +63,11 @@ const (
 	FenceDrop
 )
 
+var fenceNames = [...]string{FenceNone: "none", FenceTruncate: "truncate", FenceDrop: "drop"}
+
+// String is the fence's name.
+func (f Fence) String() string { return fenceNames[f] }
+
 // Change is one applied write: before-image, after-image and position. Before is nil for an insert, After for a
 // delete; both are for a fence. A Change is immutable once it is made.
 type Change struct {

@@ -1,4 +1,4 @@
-// Package cli is the command line: `freshet serve`, `sub`, `config check`, `version` and shell completion.
+// Package cli is the command line: `freshet serve`, `sub`, `log dump`, `config check`, `version` and shell completion.
 //
 // Invariants:
 //

@@ -32,6 +32,8 @@ type Config struct {
 	LogPartitions   int // data partitions of a new log
 	Durability      Durability
 	SegmentBytes    int64 // one file of the log
+	HistoryBytes    int64 // of the log, kept for subscriptions that resume
+	HistoryAge      time.Duration
 	CacheBytes      int64 // parsed documents
 	BlockCacheBytes int64 // blocks of the document store
 	FlushBytes      int64 // unflushed state, replayed after a crash
@@ -66,6 +68,8 @@ func Default() Config {
 		LogPartitions:      1,
 		Durability:         DurabilityFsync,
 		SegmentBytes:       64 << 20,
+		HistoryBytes:       1 << 30,
+		HistoryAge:         24 * time.Hour,
 		CacheBytes:         256 << 20,
 		BlockCacheBytes:    64 << 20,
 		FlushBytes:         32 << 20,

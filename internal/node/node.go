@@ -58,6 +58,8 @@ func open(cfg config.Config) (*node, error) {
 		LogPartitions: cfg.LogPartitions,
 		NoSync:        osOnly,
 		SegmentBytes:  cfg.SegmentBytes,
+		RetainBytes:   cfg.HistoryBytes,
+		RetainAge:     cfg.HistoryAge,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
