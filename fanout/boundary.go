@@ -106,13 +106,14 @@ func (h *Hubs) register(sub *subscription, b *boundary) {
 		}
 		// Without a window there are no events: `subscribed` says where they begin, so it waits for the window.
 	} else {
-		sub.pushSubscribed(b.position)
-	}
-	if sub.request.Since != "" {
-		sub.kind = resultKind{reset: true, reason: ReasonOtherTimeline}
-		if since, err := matcher.ParseVector(sub.request.Since); err == nil && since.Incarnation == b.vector.Incarnation {
-			sub.kind.reason = ReasonNoHistory
+		if sub.request.Since != "" {
+			sub.readSince(b)
 		}
+		from := b.position
+		if sub.since != nil {
+			from = sub.request.Since
+		}
+		sub.pushSubscribed(from)
 	}
 	u.wait(sub)
 	h.markReady(u)

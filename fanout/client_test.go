@@ -17,7 +17,9 @@ type client struct {
 	w       *world
 	session *Session
 	views   map[string]*view
-	unknown map[string]int // unsubscribes of ids that were not in use: frames to come
+	left    map[*testQuery]*view // of subscriptions that ended, to be come back to
+	resumed int                  // subscriptions that went on from where their view stood
+	unknown map[string]int       // unsubscribes of ids that were not in use: frames to come
 	context string
 	frames  int
 	over    error
@@ -34,10 +36,24 @@ type view struct {
 	parts      []shown // of a result that is not whole yet
 	inParts    bool
 	reasons    []string
+	position   string // on the wire, of the view
+	since      string // where it came back from, "" if it did not or has been seen to go on
 }
 
 func newClient(t *testing.T, w *world) *client {
-	return &client{t: t, w: w, session: w.listener.NewSession(), views: make(map[string]*view), unknown: make(map[string]int)}
+	return &client{t: t, w: w, session: w.listener.NewSession(), views: make(map[string]*view), unknown: make(map[string]int), left: make(map[*testQuery]*view)}
+}
+
+// comeBack subscribes to a query again from where a view of it ended, if there is one.
+func (c *client) comeBack(id string, q *testQuery) {
+	c.t.Helper()
+	old := c.left[q]
+	if old == nil || c.views[id] != nil {
+		return
+	}
+	c.subscribe(id, q, func(r *Subscribe) { r.Since = old.position })
+	v := c.views[id]
+	v.since, v.position, v.sequence, v.documents, v.shows = old.position, old.position, old.sequence, slices.Clone(old.documents), true
 }
 
 func (c *client) fail(format string, args ...any) {
@@ -168,11 +184,14 @@ func (c *client) apply(f *Frame) {
 	switch f.Type {
 	case FrameSubscribed:
 		v.subscribed = true
+		if v.since != "" && m.Position != v.since {
+			c.fail("subscribed says %s to a client that came back from %s", f.Body, v.since)
+		}
 		if m.Ordered != v.query.query.Ordered() || m.Warnings == nil {
 			c.fail("subscribed says %s", f.Body)
 		}
 		if v.silent {
-			v.shows, v.sequence = true, c.sequence(m.Position)
+			v.shows, v.sequence, v.position = true, c.sequence(m.Position), m.Position
 			v.documents = slices.Clone(c.w.result(v.query, v.sequence))
 		}
 	case FrameResult:
@@ -183,6 +202,7 @@ func (c *client) apply(f *Frame) {
 		if !v.ending {
 			c.fail("unsubscribed unasked")
 		}
+		c.leave(v)
 		delete(c.views, f.Subscription)
 	case FrameError:
 		delete(c.views, f.Subscription)
@@ -194,6 +214,21 @@ func (c *client) apply(f *Frame) {
 		}
 	default:
 		c.fail("frame of type %q", f.Type)
+	}
+}
+
+// leave remembers a view for its client to come back to.
+func (c *client) leave(v *view) {
+	if v.shows && !v.inParts && v.position != "" {
+		c.left[v.query] = v
+	}
+}
+
+// wentOn notes that a view that came back was gone on with.
+func (c *client) wentOn(v *view) {
+	if v.since != "" {
+		v.since = ""
+		c.resumed++
 	}
 }
 
@@ -234,6 +269,7 @@ func (c *client) result(v *view, m *wire) {
 		c.fail("a result at %d after %d", sequence, v.sequence)
 	}
 	v.documents, v.parts, v.shows, v.sequence = v.parts, nil, true, sequence
+	v.since, v.position = "", m.Position
 	if m.Reset {
 		v.reasons = append(v.reasons, m.Reason)
 	}
@@ -249,6 +285,8 @@ func (c *client) change(v *view, m *wire, f *Frame) {
 	if sequence <= v.sequence {
 		c.fail("a change at %d after %d (invariant 3): %s", sequence, v.sequence, f.Body)
 	}
+	c.wentOn(v)
+	v.position = m.Position
 	c.unchanged(v, sequence-1)
 	for _, e := range m.Events {
 		if e.Match == "remove" && e.Document != nil || e.Match != "remove" && e.Document == nil {
@@ -344,7 +382,8 @@ func (c *client) progress(position string) {
 		if !v.shows || sequence < v.sequence {
 			c.fail("progress to %d, but %s stands at %d and shows a view: %v (invariant 6)", sequence, id, v.sequence, v.shows)
 		}
+		c.wentOn(v)
 		c.unchanged(v, sequence)
-		v.sequence = sequence
+		v.sequence, v.position = sequence, position
 	}
 }

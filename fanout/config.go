@@ -19,6 +19,10 @@ var (
 	ErrCollectionDropped    = errors.New("the collection was dropped")
 	ErrResultTooLarge       = errors.New("the result has too many bytes")
 	ErrReadOverrun          = errors.New("the result changes faster than it can be read")
+
+	// What Snapshot.History fails with, beside errors of reading.
+	ErrHistoryGone     = errors.New("the history does not reach back to this position")
+	ErrHistoryTooLarge = errors.New("the history since this position is too large")
 )
 
 // Bounds that no configuration changes.
@@ -43,11 +47,12 @@ const (
 
 // Reasons of a `result` with reset.
 const (
-	ReasonNoHistory      = "no-history"       // the position given lies in the past, of which nothing is kept
+	ReasonNoHistory      = "no-history"       // the position given lies further back than the history
 	ReasonOtherTimeline  = "other-timeline"   // the position given belongs to another incarnation of the log
+	ReasonOtherQuery     = "other-query"      // the position given is another query's, or the server now matches differently
 	ReasonSlowConsumer   = "slow-consumer"    // frames did not fit the session's queue
 	ReasonTruncated      = "truncated"        // all documents of the collection were removed
-	ReasonTooManyChanges = "too-many-changes" // more changes came during a window's refill than may be held
+	ReasonTooManyChanges = "too-many-changes" // more changes came during a window's refill, or since the position given, than may be held
 )
 
 // Store is what the hubs need of storage; internal/node adapts storage.Store to it.
@@ -63,6 +68,9 @@ type Snapshot interface {
 	// Find returns the first need documents (0: all) of q's order as if the changes of undo had not been applied, and
 	// whether there are no more. Skip and limit of q are not applied.
 	Find(ctx context.Context, c matcher.CollectionID, q *matcher.Query, need int, undo []*matcher.Change) (docs []*matcher.Document, complete bool, err error)
+	// History returns the changes of a collection between a vector and the snapshot's, in local order, fences
+	// included. It fails with ErrHistoryGone, or with ErrHistoryTooLarge where they would need more than maxBytes.
+	History(ctx context.Context, c matcher.CollectionID, since matcher.Vector, maxBytes int) ([]matcher.Past, error)
 	Close() error
 }
 
@@ -77,6 +85,9 @@ type Config struct {
 	// MaxHeldBytes bounds the changes held for one query that is being read; beyond it the read starts again from a
 	// newer snapshot. Default 4 MiB.
 	MaxHeldBytes int
+	// MaxResumeBytes bounds the changes that are read to go on from a client's position; beyond it the client gets a
+	// fresh result. Default 16 MiB.
+	MaxResumeBytes int
 	// MaxSubscriptions bounds the subscriptions of one session. Default 1,000.
 	MaxSubscriptions int
 	// MaxReads bounds the workers that read initial results and refills, and so the snapshots held. Default: twice
@@ -99,7 +110,7 @@ func (c Config) Validate() error {
 		name  string
 		value int
 	}{
-		{"MaxQueueBytes", c.MaxQueueBytes}, {"MaxHeldBytes", c.MaxHeldBytes}, {"MaxSubscriptions", c.MaxSubscriptions},
+		{"MaxQueueBytes", c.MaxQueueBytes}, {"MaxHeldBytes", c.MaxHeldBytes}, {"MaxResumeBytes", c.MaxResumeBytes}, {"MaxSubscriptions", c.MaxSubscriptions},
 		{"MaxReads", c.MaxReads}, {"MaxResultPartBytes", c.MaxResultPartBytes}, {"MaxResultBytes", c.MaxResultBytes},
 		{"ProgressInterval", int(c.ProgressInterval)},
 	} {
@@ -120,6 +131,7 @@ func (c Config) withDefaults() Config {
 	c.Limits = c.Limits.WithDefaults()
 	set(&c.MaxQueueBytes, 4<<20)
 	set(&c.MaxHeldBytes, 4<<20)
+	set(&c.MaxResumeBytes, 16<<20)
 	set(&c.MaxSubscriptions, 1000)
 	set(&c.MaxReads, max(4, 2*runtime.GOMAXPROCS(0)))
 	set(&c.MaxResultPartBytes, 256<<10)

@@ -34,6 +34,12 @@
 // slow-consumer (metric: Metrics.Lagged, Metrics.Dropped). A client that keeps asking and never reads fails with
 // ErrSlowSession.
 //
-// Left out on purpose: history, and so resume from a position (a `since` is answered by a `reset` result); hubs that
-// linger after their last subscription; joining several changes into one frame.
+// # How a client goes on from a position
+//
+// A round reads the changes since then from the history, beside the loop, and takes the query's result through them, one
+// by one: a window is first read as it was then (the snapshot with those changes taken back). Where the history does not
+// reach back, or too much has changed, the client gets a fresh result with `reset` and the reason.
+//
+// Left out on purpose: hubs that linger after their last subscription; one scan of the history for many hubs; joining
+// several changes into one frame.
 package fanout

@@ -189,7 +189,7 @@ func (h *Hubs) step(u *hub, c heldChange) {
 // events makes the frame of what a change does to a hub that stands, if it does something that shows.
 func (h *Hubs) events(u *hub, c heldChange) (f Frame, some bool, err error) {
 	l := &h.loop
-	if l.events, err = u.change(c, l.events[:0]); err != nil || len(l.events) == 0 {
+	if l.events, err = u.eventsOf(u.window, c, l.events[:0]); err != nil || len(l.events) == 0 {
 		return f, false, err
 	}
 	if len(u.live) > 0 || u.round != nil && len(u.round.subscriptions) > 0 {
@@ -203,9 +203,11 @@ func (h *Hubs) events(u *hub, c heldChange) (f Frame, some bool, err error) {
 	return f, some, nil
 }
 
-func (u *hub) change(c heldChange, events []matcher.Event) ([]matcher.Event, error) {
+// eventsOf appends what a change does to the hub's result, of which window is the state where it is ordered. It touches
+// nothing else of the hub, so that a worker may go through changes of the past.
+func (u *hub) eventsOf(window *matcher.Window, c heldChange, events []matcher.Event) ([]matcher.Event, error) {
 	if u.ordered {
-		return u.window.Apply(c.change, c.before, c.after, events)
+		return window.Apply(c.change, c.before, c.after, events)
 	}
 	e := matcher.Event{
 		Match: matcher.Decide(c.before, c.after), Operation: c.change.Operation, ID: c.change.ID,

@@ -264,8 +264,11 @@ func TestSinceIsAnsweredByReset(t *testing.T) {
 		q := mustCompile(t, 1, `{}`, "", "", 0, 0)
 		session := s.listener.NewSession()
 		defer session.Close()
+		past := s.vector().String()
+		s.put(2, `{"_id":"p"}`)
+		s.floor = s.sequence()
 		for since, reason := range map[string]string{
-			s.vector().String(): ReasonNoHistory,
+			past: ReasonNoHistory,
 			matcher.Vector{Incarnation: 99, Next: []uint64{0, 0}}.String(): ReasonOtherTimeline,
 			"rubbish": ReasonOtherTimeline,
 		} {

@@ -18,6 +18,7 @@ type Metrics struct {
 	Dropped      atomic.Uint64 // counter: frames that a lagging subscription did not get
 	Lagged       atomic.Uint64 // counter: times that a subscription began to lag
 	Reads        atomic.Uint64 // counter: initial results read, fresh results after a reset included
+	Resumes      atomic.Uint64 // counter: positions that clients came back with and whose changes since were looked for
 	Refills      atomic.Uint64 // counter: windows that ran dry and were read again
 	Restarts     atomic.Uint64 // counter: reads that started again because MaxHeldBytes ran out
 	SlowSessions atomic.Uint64 // counter: sessions that failed with ErrSlowSession

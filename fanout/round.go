@@ -16,6 +16,7 @@ type round struct {
 	position      string          // of the snapshot, on the wire
 	subscriptions []*subscription // get the result
 	kinds         []resultKind    // that they need
+	resumes       []*resume       // positions that some of them go on from
 	undo          []*matcher.Change
 	documents     []*matcher.Document // roundCopy: what the window showed
 
@@ -35,6 +36,7 @@ const (
 	roundLoad                    // an ordered query's window, and its result
 	roundRefill                  // an ordered query's window at the vector at which it ran dry; nobody gets a result
 	roundCopy                    // nothing is read: the window that stands is the result, only encoded beside the loop
+	roundPast                    // nothing but history: an unordered query to which clients come back
 )
 
 // startRounds gives the hubs that want one a round each, as far as there are workers. Those of one boundary share its
@@ -102,6 +104,10 @@ func (h *Hubs) newRound(u *hub, b *boundary) *round {
 		}
 		sub.place = placeRound
 		r.subscriptions = append(r.subscriptions, sub)
+		if sub.since != nil {
+			r.addResume(sub)
+			continue
+		}
 		if !sub.isSilent() && !slices.Contains(r.kinds, sub.kind) {
 			r.kinds = append(r.kinds, sub.kind)
 		}
@@ -110,6 +116,8 @@ func (h *Hubs) newRound(u *hub, b *boundary) *round {
 	switch {
 	case len(r.subscriptions) == 0:
 		return nil
+	case !u.ordered && len(r.kinds) == 0:
+		r.work = roundPast
 	case !u.ordered:
 		r.work = roundRead
 	case u.state == hubCold:
@@ -118,9 +126,10 @@ func (h *Hubs) newRound(u *hub, b *boundary) *round {
 		r.work = roundCopy
 		r.documents = u.window.Visible()
 	}
-	if r.work != roundCopy {
+	if r.work != roundCopy && r.work != roundPast {
 		h.metrics.Reads.Add(1)
 	}
+	h.metrics.Resumes.Add(uint64(len(r.resumes)))
 	return r
 }
 
@@ -133,8 +142,13 @@ func (r *round) run(ctx context.Context, s Snapshot, cfg *Config) error {
 		return err
 	}
 	u := r.hub
+	for _, m := range r.resumes {
+		if err := m.run(ctx, s, u, cfg); err != nil {
+			return err
+		}
+	}
 	documents := r.documents
-	if r.work != roundCopy {
+	if r.work != roundCopy && r.work != roundPast {
 		need := 0
 		if r.work != roundRead {
 			r.window = matcher.NewWindow(u.query, cfg.Limits)
@@ -190,22 +204,41 @@ func (h *Hubs) join(r *round) {
 	u.restarts = 0
 	frames := letGo(h, &u.frames)
 	for _, sub := range r.subscriptions {
-		if sub.detached {
-			continue
-		}
-		u.addLive(sub)
-		if sub.isSilent() {
-			sub.pushSubscribed(r.position)
-		} else if sub.session.pushResult(sub, r.parts[sub.kind]) {
-			sub.delivered = true
-		}
-		for _, f := range frames {
-			sub.session.push(sub, f)
+		if !sub.detached {
+			r.attach(sub, frames)
 		}
 	}
 	if r.work == roundLoad || r.work == roundRefill {
 		u.state, u.window = hubStands, r.window
 		h.replay(u)
+	}
+}
+
+// attach gives a subscription what the round read for it, then the frames that were made meanwhile, and makes it live.
+func (r *round) attach(sub *subscription, frames []Frame) {
+	u, m := r.hub, sub.resume
+	sub.since, sub.resume = nil, nil
+	if m != nil {
+		sub.delivered = true // the view that its client came back with
+		if m.reason != "" {
+			sub.kind = resultKind{reset: true, reason: m.reason}
+			u.wait(sub)
+			return
+		}
+	}
+	u.addLive(sub)
+	switch {
+	case m != nil:
+		for _, f := range m.frames {
+			sub.session.push(sub, f)
+		}
+	case sub.isSilent():
+		sub.pushSubscribed(r.position)
+	case sub.session.pushResult(sub, r.parts[sub.kind]):
+		sub.delivered = true
+	}
+	for _, f := range frames {
+		sub.session.push(sub, f)
 	}
 }
 

@@ -49,6 +49,7 @@ func TestSchedules(t *testing.T) {
 // totals shows that the schedules went everywhere.
 type totals struct {
 	frames, lagged, refills, restarts, reads, encoded uint64
+	resumed                                           int
 	reasons                                           map[string]int
 }
 
@@ -60,6 +61,7 @@ func (s *totals) add(from *schedule) {
 	s.restarts += m.Restarts.Load()
 	s.reads += m.Reads.Load()
 	s.encoded += m.Encoded.Load()
+	s.resumed += from.resumed
 	if s.reasons == nil {
 		s.reasons = make(map[string]int)
 	}
@@ -70,10 +72,10 @@ func (s *totals) add(from *schedule) {
 
 func (s *totals) check(t *testing.T) {
 	t.Logf("%+v", *s)
-	if s.lagged == 0 || s.refills == 0 || s.restarts == 0 || s.reads == 0 || s.encoded == 0 {
+	if s.lagged == 0 || s.refills == 0 || s.restarts == 0 || s.reads == 0 || s.encoded == 0 || s.resumed < 10 {
 		t.Error("the schedules did not reach everything that they are for")
 	}
-	for _, reason := range []string{ReasonNoHistory, ReasonOtherTimeline, ReasonSlowConsumer, ReasonTruncated, ReasonTooManyChanges} {
+	for _, reason := range []string{ReasonNoHistory, ReasonOtherTimeline, ReasonOtherQuery, ReasonSlowConsumer, ReasonTruncated, ReasonTooManyChanges} {
 		if s.reasons[reason] == 0 {
 			t.Errorf("no result was reset with the reason %s", reason)
 		}
@@ -91,6 +93,7 @@ type schedule struct {
 	ids     int // documents
 	live    matcher.CollectionID
 	reasons map[string]int
+	resumed int
 	stop    context.CancelFunc
 	ended   chan error
 }
@@ -104,6 +107,9 @@ func newSchedule(t *testing.T, seed uint64) *schedule {
 	cfg := Config{ProgressTicks: s.ticks, MaxReads: 1 + r.IntN(3), MaxResultPartBytes: 100 + r.IntN(2000)}
 	if r.IntN(2) == 0 {
 		cfg.MaxQueueBytes = 500 + r.IntN(5000)
+	}
+	if r.IntN(3) == 0 {
+		cfg.MaxResumeBytes = 10_000 + r.IntN(50_000)
 	}
 	if r.IntN(2) == 0 {
 		cfg.MaxHeldBytes = 10_000 + r.IntN(20_000)
@@ -171,26 +177,42 @@ func (s *schedule) step() {
 		s.w.apply(g)
 		s.live++ // the collection that is created anew
 		s.makeQueries()
-	case n < 38:
+	case n < 37:
 		s.w.apply(s.w.moveControl())
+	case n < 38:
+		s.w.mu.Lock()
+		s.w.floor = max(s.w.floor, s.w.sequence()-uint64(s.r.IntN(30)))
+		s.w.mu.Unlock()
 	case n < 55:
 		s.w.runBoundary()
 	case n < 65:
 		if waiting := s.w.waitingReads(); waiting > 0 {
 			s.w.openGate(s.r.IntN(waiting))
 		}
-	case n < 78:
+	case n < 74:
 		c.take()
-	case n < 80:
+	case n < 76:
 		c.drain()
-	case n < 92:
+	case n < 83:
 		s.subscribe(c)
+	case n < 91:
+		for _, q := range s.queries {
+			if c.left[q] != nil && s.r.IntN(2) == 0 {
+				c.comeBack(fmt.Sprintf("s%d", s.r.IntN(8)), q)
+				delete(c.left, q)
+			}
+		}
 	case n < 96:
 		c.unsubscribe(fmt.Sprintf("s%d", s.r.IntN(8)))
 	case n < 97 && s.r.IntN(3) == 0:
 		c.session.Close()
 		s.clients = slices.DeleteFunc(s.clients, func(o *client) bool { return o == c })
+		s.resumed += c.resumed
+		for _, v := range c.views {
+			c.leave(v)
+		}
 		s.newClient()
+		s.clients[len(s.clients)-1].left = c.left // it connects again
 	default:
 		select {
 		case s.ticks <- time.Time{}:
@@ -209,11 +231,15 @@ func (s *schedule) subscribe(c *client) {
 		case 0:
 			r.NoInitial = true
 		case 1:
-			r.Since = s.w.vector().String()
+			if s.w.floor > 0 {
+				r.Since = matcher.Vector{Incarnation: s.w.incarnation, Next: make([]uint64, len(s.w.next))}.String()
+			}
 		case 2:
 			other := s.w.vector()
 			other.Incarnation++
 			r.Since = other.String()
+		case 3:
+			r.Since, r.SinceKey = s.w.vector().String(), "another"
 		}
 	})
 }
@@ -294,6 +320,7 @@ func (s *schedule) finish() {
 				s.reasons[reason]++
 			}
 		}
+		s.resumed += c.resumed
 		c.session.Close()
 	}
 	synctest.Wait()

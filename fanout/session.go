@@ -15,7 +15,8 @@ type Subscribe struct {
 	Collection matcher.CollectionID
 	Query      *matcher.Query
 	NoInitial  bool   // "initial": false
-	Since      string // position to resume from; answered by a reset result with its reason until history exists
+	Since      string // position to go on from, "" if none
+	SinceKey   string // the query key that it came with; "": that of Query is taken
 	Warnings   []byte // JSON array for `subscribed`, nil: []
 }
 
@@ -47,8 +48,10 @@ type subscription struct {
 	index     int  // in hub.live
 	detached  bool // the loop is done with it
 	kind      resultKind
-	silent    bool // asked for changes only, and so gets no first result
-	delivered bool // has a view: a result was queued, or `subscribed` to a silent one
+	since     *matcher.Vector // goes on from here instead of getting a result; nil: does not
+	resume    *resume         // of the round that it is in
+	silent    bool            // asked for changes only, and so gets no first result
+	delivered bool            // has a view: a result was queued, or `subscribed` to a silent one
 
 	// Guarded by session.mu.
 	ended bool // its last frame is queued

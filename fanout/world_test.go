@@ -31,11 +31,13 @@ type world struct {
 	open      int // snapshots
 	finds     int
 	findError error
+	floor     uint64 // sequence back to which the history reaches
 	stopped   bool
 
 	states  []map[matcher.CollectionID]map[string]*matcher.Document // by sequence; 0 is the start
 	changes map[uint64]*matcher.Change                              // by sequence
 	at      map[string]uint64                                       // sequence of a position on the wire
+	wire    []string                                                // position on the wire by sequence
 	naive   map[naiveKey][]shown
 }
 
@@ -71,7 +73,8 @@ func (w *world) remember() {
 		state[c] = maps.Clone(docs)
 	}
 	w.states = append(w.states, state)
-	w.at[w.vector().String()] = w.sequence()
+	w.wire = append(w.wire, w.vector().String())
+	w.at[w.wire[w.sequence()]] = w.sequence()
 }
 
 func (w *world) Boundary(ctx context.Context, f func(Snapshot)) error {
@@ -132,11 +135,9 @@ func (s *worldSnapshot) Close() error {
 	return nil
 }
 
-// Find reads naively, once its gate is open.
-func (s *worldSnapshot) Find(ctx context.Context, c matcher.CollectionID, q *matcher.Query, need int, undo []*matcher.Change) ([]*matcher.Document, bool, error) {
+// await stands for the time that a read takes: until its gate is open.
+func (s *worldSnapshot) await(ctx context.Context) error {
 	s.w.mu.Lock()
-	state := s.w.states[s.sequence][c]
-	s.w.finds++
 	err := s.w.findError
 	var gate chan struct{}
 	if s.w.gated {
@@ -146,16 +147,54 @@ func (s *worldSnapshot) Find(ctx context.Context, c matcher.CollectionID, q *mat
 	closed := s.closed
 	s.w.mu.Unlock()
 	if closed {
-		return nil, false, errors.New("the snapshot is closed")
+		return errors.New("the snapshot is closed")
 	}
 	if gate != nil {
 		select {
 		case <-gate:
 		case <-ctx.Done():
-			return nil, false, ctx.Err()
+			return ctx.Err()
 		}
 	}
-	if err != nil {
+	return err
+}
+
+// History finds the changes by their offsets.
+func (s *worldSnapshot) History(ctx context.Context, c matcher.CollectionID, since matcher.Vector, maxBytes int) ([]matcher.Past, error) {
+	if err := s.await(ctx); err != nil {
+		return nil, err
+	}
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	if !s.vector.Covers(since) {
+		return nil, errors.New("the hubs ask for a history that ends before it begins")
+	}
+	var changes []matcher.Past
+	for sequence := uint64(1); sequence <= s.sequence; sequence++ {
+		change := s.w.changes[sequence]
+		if change.Position.Offset < since.Next[change.Position.Partition] {
+			continue
+		}
+		if sequence <= s.w.floor {
+			return nil, ErrHistoryGone
+		}
+		if change.Collection == c {
+			changes = append(changes, matcher.Past{Change: change, At: s.w.wire[sequence]})
+		}
+	}
+	if len(changes)*1000 > maxBytes {
+		return nil, ErrHistoryTooLarge
+	}
+	return changes, nil
+}
+
+// Find reads naively.
+func (s *worldSnapshot) Find(ctx context.Context, c matcher.CollectionID, q *matcher.Query, need int, undo []*matcher.Change) ([]*matcher.Document, bool, error) {
+	s.w.mu.Lock()
+	state := s.w.states[s.sequence][c]
+	s.w.finds++
+	s.w.mu.Unlock()
+	if err := s.await(ctx); err != nil {
 		return nil, false, err
 	}
 	docs := maps.Clone(state)

@@ -26,7 +26,7 @@ func (g *Gateway) subscribe(ctx context.Context, session *fanout.Session, id, ap
 	if err != nil {
 		return err
 	}
-	request := fanout.Subscribe{ID: id, Collection: c.ID, Query: query, NoInitial: q.noInitial, Since: q.since}
+	request := fanout.Subscribe{ID: id, Collection: c.ID, Query: query, NoInitial: q.noInitial, Since: q.since, SinceKey: q.sinceKey}
 	if created {
 		request.Warnings = []byte(warningCreated)
 	}

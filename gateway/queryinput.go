@@ -24,6 +24,7 @@ type queryInput struct {
 	page        string
 	minPosition matcher.Vector // zero: none
 	since       string         // position to go on from, "" if none
+	sinceKey    string         // the query key that came with it, "" if none
 	noInitial   bool
 }
 
@@ -45,6 +46,7 @@ func readQuery(in *input) (queryInput, error) {
 	q.page = in.text("page")
 	q.noInitial = !in.boolean("initial", true)
 	checkOptions(in)
+	q.sinceKey = in.text("queryKey")
 	minPosition, since := in.text("minPosition"), in.text("since")
 	if in.err != nil {
 		return q, in.err
@@ -62,8 +64,8 @@ func (q *queryInput) setSince(text string) error {
 	if text == "" {
 		return nil
 	}
-	if _, position, found := strings.Cut(text, "."); found {
-		text = position
+	if key, position, found := strings.Cut(text, "."); found {
+		q.sinceKey, text = key, position
 	}
 	if _, err := parsePosition("since", text); err != nil {
 		return err
@@ -103,7 +105,6 @@ func checkOptions(in *input) {
 			unsupported(name, name+" false")
 		}
 	}
-	_ = in.text("queryKey") // must be a string; every subscription begins with a whole result, whatever its key
 }
 
 // compile makes the query. The path of an error is the place in the request.

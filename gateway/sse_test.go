@@ -128,11 +128,23 @@ func TestStreamQuery(t *testing.T) {
 		if e := change["events"].([]any)[0].(map[string]any); e["match"] != "add" || e["index"] != nil || k.lastID != key+"."+position {
 			t.Fatalf("change %v, id %s", change, k.lastID)
 		}
-		// A client that comes back is told that it must begin anew.
+		// A client that comes back gets what it missed.
+		s.do("PUT", "/v1/db/pages/c", `{"n":1}`).want(201)
 		again := s.stream("/v1/db/pages"+queryString("filter", `{"n":1}`), "", "Last-Event-ID: "+k.lastID)
-		again.want("subscribed")
-		if r := again.want("result"); r["reset"] != true || r["reason"] == "" {
-			t.Fatalf("after a reconnect: %v", r)
+		if p := again.want("subscribed")["position"]; p != position {
+			t.Fatalf("subscribed is at %v, not %s", p, position)
+		}
+		for _, match := range []string{"add", "remove"} {
+			if e := again.want("change")["events"].([]any)[0].(map[string]any); e["match"] != match || e["_id"] != "c" {
+				t.Fatalf("after a reconnect: %v, want %s", e, match)
+			}
+			s.do("DELETE", "/v1/db/pages/c", "")
+		}
+		// What belongs to another query is of no use.
+		other := s.stream("/v1/db/pages"+queryString("filter", `{"n":{"$gte":1}}`), "", "Last-Event-ID: "+k.lastID)
+		other.want("subscribed")
+		if r := other.want("result"); r["reset"] != true || r["reason"] != "other-query" {
+			t.Fatalf("with the id of another query: %v", r)
 		}
 		s.do("DELETE", "/v1/db/pages/b", "").want(204)
 	}

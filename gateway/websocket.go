@@ -146,7 +146,7 @@ func (s *socket) beat() *time.Timer {
 func (g *Gateway) hello() []byte {
 	l := g.cfg.Limits
 	text, err := json.Marshal(map[string]any{
-		"type": "hello", "session": uuid.NewString(), "version": g.cfg.Version, "features": []string{"batch"},
+		"type": "hello", "session": uuid.NewString(), "version": g.cfg.Version, "features": []string{"batch", "resume"},
 		"heartbeatSeconds": g.cfg.HeartbeatInterval.Seconds(),
 		"limits": map[string]any{
 			"maxFrameBytes": g.cfg.MaxFrameBytes, "maxQueryBytes": l.MaxQueryBytes, "maxWindow": l.MaxWindow,

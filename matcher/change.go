@@ -82,6 +82,12 @@ type Change struct {
 	After      *Document
 }
 
+// Past is a change read back from the history.
+type Past struct {
+	Change *Change
+	At     string // wire form of the vector that it led to
+}
+
 // Group is what one step of the apply loop applied, in local order. After covers records that made no change as well
 // (control records), so it may lie beyond the last change.
 type Group struct {

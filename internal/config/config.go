@@ -48,6 +48,7 @@ type Config struct {
 
 	MaxQueueBytes      int // of one session
 	MaxHeldBytes       int // of one query that is being read
+	MaxResumeBytes     int // of one position that is gone on from
 	MaxSubscriptions   int // of one session
 	MaxReads           int // initial results and refills at once; 0: by the number of processors
 	MaxResultPartBytes int // of one result frame
@@ -79,6 +80,7 @@ func Default() Config {
 		MaxConnections:     20_000,
 		MaxQueueBytes:      4 << 20,
 		MaxHeldBytes:       4 << 20,
+		MaxResumeBytes:     16 << 20,
 		MaxSubscriptions:   1000,
 		MaxResultPartBytes: 256 << 10,
 		MaxResultBytes:     256 << 20,

@@ -33,8 +33,8 @@ func TestCrash(t *testing.T) {
 				c.round()
 			}
 			c.check(c.start())
-			t.Logf("%d rounds, %d acknowledged writes, %d refused, %d in flight at a crash, of which %d were made",
-				rounds, c.acknowledged.Load(), c.refused.Load(), c.inFlight, c.made)
+			t.Logf("%d rounds, %d acknowledged writes, %d refused, %d in flight at a crash, of which %d were made; %d changes came by resuming",
+				rounds, c.acknowledged.Load(), c.refused.Load(), c.inFlight, c.made, c.resumes)
 			if c.acknowledged.Load() == 0 || c.refused.Load() == 0 {
 				t.Error("nothing was written, or nothing refused")
 			}
@@ -60,7 +60,8 @@ type crashes struct {
 
 	keys     map[string]*ledger
 	counters [crashCounters]*counter
-	position string // of the live query, to resume from
+	watched  map[string]*follow.Follower // live queries by id, each resumed in the next round
+	resumes  int                         // that went on from their position
 
 	acknowledged, refused atomic.Int64
 	inFlight, made        int
@@ -141,9 +142,9 @@ func (c *crashes) round() {
 	c.t.Helper()
 	address := c.start()
 	c.check(address)
-	view, session := c.watch(address)
+	session := c.watch(address)
 	var reader, writers sync.WaitGroup
-	reader.Go(func() { c.readToEnd(view, session) })
+	reader.Go(func() { c.readToEnd(session) })
 	killAfter := int64(1 + c.g.IntN(400))
 	var answers atomic.Int64
 	kill := make(chan struct{})
@@ -163,41 +164,94 @@ func (c *crashes) round() {
 	if c.t.Failed() {
 		c.t.FailNow()
 	}
-	c.compareWatched(view.View)
+	c.compareWatched(c.watched["all"].View)
 }
 
-// watch opens a live query of everything; its first result must be what the oracle holds.
-func (c *crashes) watch(address string) (*follow.Follower, *wire.Session) {
+// crashQueries are live while the server is killed, and go on after it: everything, and windows that change a lot.
+var crashQueries = map[string]oracle.Query{
+	"all":    {},
+	"top":    {Sort: []oracle.SortField{{Path: "v", Descending: true}}, Limit: 7},
+	"window": {Sort: []oracle.SortField{{Path: "n"}, {Path: "v"}}, Skip: 3, Limit: 10},
+}
+
+const markerID = "marker" // written by the test itself before each round
+
+// watch opens the live queries, or goes on with them, writes a document, and reads until each shows what the oracle holds.
+// Only a new time line is a reason to begin anew.
+func (c *crashes) watch(address string) *wire.Session {
 	c.t.Helper()
 	session, _, err := wire.Dial(address)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if err := session.Subscribe("all", collection, oracle.Query{}, c.position); err != nil {
-		c.t.Fatal(err)
+	newTimeLine := strings.Contains(strings.Join(c.arguments, " "), "os")
+	resumed := c.watched != nil
+	before := map[string]*follow.Follower{}
+	for id, q := range crashQueries {
+		f, since := follow.New(q), ""
+		if resumed {
+			f, since = c.watched[id].Resume(), c.watched[id].Position
+		}
+		before[id] = f
+		if err := session.Subscribe(id, collection, q, since); err != nil {
+			c.t.Fatal(err)
+		}
 	}
-	f := follow.New(oracle.Query{})
-	for !f.Live() {
-		frame, err := session.Next(frameWait)
-		if err != nil {
-			c.t.Fatal(err)
+	c.watched = before
+	client := wire.NewClient(address, 1)
+	defer client.Close()
+	answer, err := client.Do("PUT", wire.Document(collection, markerID), fmt.Appendf(nil, `{"v":"~%d"}`, c.resumes))
+	if err != nil || answer.Status/100 != 2 {
+		c.t.Fatalf("%v %v", answer, err)
+	}
+	written := answer.Object()
+	c.keys[markerID] = &ledger{id: markerID, stored: written, seen: map[string]bool{written.Text("_rev"): true}}
+	for differ := c.differ(); differ != ""; differ = c.differ() {
+		frame, step := c.next(session, differ)
+		if step.Type == "result" && !step.Partial && step.Reset != resumed {
+			c.t.Fatalf("resumed %v, and a result: %.300s", resumed, frame.Raw)
 		}
-		step, err := f.Apply(frame)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		if step.Type == "result" && step.Reset != (c.position != "") {
-			c.t.Fatalf("a result after since=%q: %.300s", c.position, frame.Raw)
-		}
-		if newTimeLine := strings.Contains(strings.Join(c.arguments, " "), "os"); step.Reset &&
-			(step.Reason == "other-timeline") != newTimeLine {
+		if step.Reset && (step.Reason != "other-timeline" || !newTimeLine) {
 			c.t.Fatalf("reset because of %q", step.Reason)
 		}
+		if step.Type == "change" && resumed && !newTimeLine {
+			c.resumes++
+		}
 	}
-	if differ := follow.Same(f.Query, f.View, c.all()); differ != "" {
-		c.t.Fatalf("the first result of a live query: %s", differ)
+	return session
+}
+
+// differ says how the live queries differ from what the oracle holds, "" if they show just that.
+func (c *crashes) differ() string {
+	for id, f := range c.watched {
+		want, err := f.Query.Run(c.all())
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if differ := follow.Same(f.Query, f.View, want); differ != "" || !f.Live() {
+			return fmt.Sprintf("the live query %s (live: %v): %s", id, f.Live(), differ)
+		}
 	}
-	return f, session
+	return ""
+}
+
+// next applies the next frame of a live query.
+func (c *crashes) next(session *wire.Session, waitsFor string) (wire.Frame, follow.Step) {
+	c.t.Helper()
+	for {
+		frame, err := session.Next(frameWait)
+		if err != nil {
+			c.t.Fatalf("%v, waiting for %s", err, waitsFor)
+		}
+		if frame.Type == "progress" {
+			continue
+		}
+		step, err := c.watched[frame.ID].Apply(frame)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		return frame, step
+	}
 }
 
 // all is every document that is stored for certain; only between check and the first write.
@@ -211,7 +265,7 @@ func (c *crashes) all() []oracle.Object {
 	return out
 }
 
-func (c *crashes) readToEnd(f *follow.Follower, session *wire.Session) {
+func (c *crashes) readToEnd(session *wire.Session) {
 	for {
 		frame, err := session.Next(frameWait)
 		if errors.Is(err, wire.ErrTimeout) || errors.Is(err, wire.ErrForm) {
@@ -223,11 +277,10 @@ func (c *crashes) readToEnd(f *follow.Follower, session *wire.Session) {
 		if frame.Type == "progress" {
 			continue
 		}
-		if _, err := f.Apply(frame); err != nil {
+		if _, err := c.watched[frame.ID].Apply(frame); err != nil {
 			c.report(err)
 			break
 		}
-		c.position = f.Position
 	}
 	_ = session.Close() // the server was killed
 }

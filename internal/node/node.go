@@ -80,6 +80,7 @@ func open(cfg config.Config) (*node, error) {
 		Limits:             cfg.Limits,
 		MaxQueueBytes:      cfg.MaxQueueBytes,
 		MaxHeldBytes:       cfg.MaxHeldBytes,
+		MaxResumeBytes:     cfg.MaxResumeBytes,
 		MaxSubscriptions:   cfg.MaxSubscriptions,
 		MaxReads:           cfg.MaxReads,
 		MaxResultPartBytes: cfg.MaxResultPartBytes,
@@ -176,4 +177,15 @@ type snapshot struct{ *storage.Snapshot }
 
 func (s snapshot) Find(ctx context.Context, c matcher.CollectionID, q *matcher.Query, need int, undo []*matcher.Change) ([]*matcher.Document, bool, error) {
 	return s.Snapshot.Find(ctx, c, q, storage.Find{Limit: need, Undo: undo})
+}
+
+func (s snapshot) History(ctx context.Context, c matcher.CollectionID, since matcher.Vector, maxBytes int) ([]matcher.Past, error) {
+	changes, err := s.Snapshot.History(ctx, c, since, maxBytes)
+	switch {
+	case errors.Is(err, storage.ErrHistoryGone):
+		return nil, fanout.ErrHistoryGone
+	case errors.Is(err, storage.ErrHistoryTooLarge):
+		return nil, fanout.ErrHistoryTooLarge
+	}
+	return changes, err
 }

@@ -51,6 +51,8 @@ type Follower struct {
 
 	stream     bool // server-sent events: no ids, an event id
 	noInitial  bool
+	since      string // position that it comes back with, "" if it does not
+	mustReset  bool   // `subscribed` did not repeat since: nothing but a reset may follow
 	subscribed bool
 	hasResult  bool
 	ended      bool
@@ -63,6 +65,13 @@ func New(q oracle.Query) *Follower { return &Follower{Query: q} }
 
 // NewStream makes the follower of a stream of server-sent events.
 func NewStream(q oracle.Query) *Follower { return &Follower{Query: q, stream: true} }
+
+// Resume makes the follower of a subscription that goes on from where f stands.
+func (f *Follower) Resume() *Follower {
+	return &Follower{
+		Query: f.Query, Position: f.Position, View: slices.Clone(f.View), stream: f.stream, since: f.Position, hasResult: true,
+	}
+}
 
 // Live reports whether the first result has come.
 func (f *Follower) Live() bool { return f.subscribed && (f.hasResult || f.noInitial) }
@@ -167,6 +176,7 @@ func (f *Follower) onSubscribed(o oracle.Object) (Step, error) {
 	if f.QueryKey == "" || o.Text("position") == "" {
 		return Step{}, errors.New("the query key or the position is empty")
 	}
+	f.mustReset = f.since != "" && o.Text("position") != f.since
 	return Step{Position: o.Text("position")}, nil
 }
 
@@ -202,6 +212,7 @@ func (f *Follower) onResult(o oracle.Object) (Step, error) {
 		f.parts = append(f.parts, d)
 	}
 	f.inParts = step.Partial
+	f.mustReset = false
 	if !step.Partial {
 		f.View, f.parts, f.hasResult = f.parts, nil, true
 	}
@@ -229,6 +240,9 @@ func (f *Follower) onError(o oracle.Object) (string, error) {
 func (f *Follower) onChange(o oracle.Object) (Step, error) {
 	if !f.Live() {
 		return Step{}, errors.New("a change before the result")
+	}
+	if f.mustReset {
+		return Step{}, fmt.Errorf("a change, though subscribed was at another position than the %s that was given", f.since)
 	}
 	if err := f.fields(o, []string{"events", "position"}, nil); err != nil {
 		return Step{}, err

@@ -1,0 +1,143 @@
+package fanout
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/freshetdb/freshet/matcher"
+)
+
+// resume is a position that subscriptions of one hub want to go on from, and the frames that lead from there to the
+// round's snapshot. A worker fills it in.
+type resume struct {
+	since  matcher.Vector
+	frames []Frame
+	reason string // not empty: it cannot be; the subscriptions get a fresh result that says so
+}
+
+// readSince decides at the boundary whether a position given by a client can be gone on from. What the history holds is
+// only known to the worker that reads it.
+func (sub *subscription) readSince(b *boundary) {
+	r := &sub.request
+	since, err := matcher.ParseVector(r.Since)
+	switch {
+	case r.SinceKey != "" && r.SinceKey != sub.queryKey:
+		sub.kind = resultKind{reset: true, reason: ReasonOtherQuery}
+	case err != nil || !b.vector.Covers(since):
+		sub.kind = resultKind{reset: true, reason: ReasonOtherTimeline}
+	default:
+		sub.since = &since
+	}
+}
+
+// addResume notes that sub goes on from its position in this round. Those of one position share the frames.
+func (r *round) addResume(sub *subscription) {
+	for _, known := range r.resumes {
+		if known.since.Equal(*sub.since) {
+			sub.resume = known
+			return
+		}
+	}
+	sub.resume = &resume{since: *sub.since}
+	r.resumes = append(r.resumes, sub.resume)
+}
+
+// run reads the changes since the position and makes frames of what they do to the query's result.
+func (m *resume) run(ctx context.Context, s Snapshot, u *hub, cfg *Config) error {
+	past, err := s.History(ctx, u.collection, m.since, cfg.MaxResumeBytes)
+	switch {
+	case errors.Is(err, ErrHistoryGone):
+		m.reason = ReasonNoHistory
+		return nil
+	case errors.Is(err, ErrHistoryTooLarge):
+		m.reason = ReasonTooManyChanges
+		return nil
+	case err != nil:
+		return fmt.Errorf("read the history: %w", err)
+	}
+	t := track{ctx: ctx, snapshot: s, hub: u, limits: cfg.Limits, changes: make([]*matcher.Change, len(past))}
+	for i := range past {
+		t.changes[i] = past[i].Change
+	}
+	if err := t.begin(); err != nil {
+		if _, ok := errors.AsType[*matcher.Error](err); ok { // it was larger then than a window may be
+			m.reason = ReasonNoHistory
+			return nil
+		}
+		return err
+	}
+	for i, c := range t.changes {
+		if c.Fence != matcher.FenceNone {
+			m.reason = ReasonTruncated // a dropped collection ends its subscriptions before this
+			return nil
+		}
+		if err := t.step(i); err != nil {
+			return err
+		}
+		if len(t.events) == 0 {
+			continue
+		}
+		t.scratch = appendChange(t.scratch[:0], u.query, t.events, u.ordered, past[i].At)
+		m.frames = append(m.frames, Frame{Type: FrameChange, Body: bytes.Clone(t.scratch), Position: past[i].At})
+	}
+	return nil
+}
+
+// track takes a query's result through changes of the past, from a position to the snapshot.
+type track struct {
+	ctx      context.Context
+	snapshot Snapshot
+	hub      *hub
+	limits   matcher.Limits
+	changes  []*matcher.Change
+	window   *matcher.Window // of an ordered query
+	events   []matcher.Event // of the last step
+	scratch  []byte
+}
+
+// begin reads the window as it was before the first change.
+func (t *track) begin() error {
+	if !t.hub.ordered || len(t.changes) == 0 {
+		return nil
+	}
+	return t.load(0)
+}
+
+// load reads the window as it was before changes[i].
+func (t *track) load(i int) error {
+	window := matcher.NewWindow(t.hub.query, t.limits)
+	found, complete, err := t.snapshot.Find(t.ctx, t.hub.collection, t.hub.query, window.Need(), t.changes[i:])
+	if err != nil {
+		return fmt.Errorf("read the window of the past: %w", err)
+	}
+	if err := window.Load(found, complete); err != nil {
+		return fmt.Errorf("load the window of the past: %w", err)
+	}
+	t.window = window
+	return nil
+}
+
+// step applies changes[i].
+func (t *track) step(i int) error {
+	c := t.changes[i]
+	u := t.hub
+	h := heldChange{
+		change: c,
+		before: c.Before != nil && u.query.Match(c.Before),
+		after:  c.After != nil && u.query.Match(c.After),
+	}
+	var err error
+	t.events, err = u.eventsOf(t.window, h, t.events[:0])
+	if errors.Is(err, matcher.ErrWindowDry) {
+		if err := t.load(i); err != nil {
+			return err
+		}
+		t.events, err = u.eventsOf(t.window, h, t.events[:0])
+	}
+	if err != nil {
+		return fmt.Errorf("apply a change of the past: %w", err)
+	}
+	return nil
+}
