@@ -17,16 +17,16 @@ func TestHistory(t *testing.T) {
 			vector matcher.Vector // after the change
 			change *matcher.Change
 		}
-		var path []step
+		var told []step // guarded by the checker's mutex
 		record := func() { // called once nothing is being written
 			at := r.store.Vector()
-			path = append(path, step{vector: at})
 			r.check.mutex.Lock()
 			defer r.check.mutex.Unlock()
+			told = append(told, step{vector: at})
 			r.check.each = func(c *matcher.Change) {
 				at = at.Clone()
 				at.Advance(c.Position)
-				path = append(path, step{at, c})
+				told = append(told, step{at, c})
 			}
 		}
 		c, other := r.collection("pages"), r.collection("others")
@@ -53,6 +53,9 @@ func TestHistory(t *testing.T) {
 				r.settle()
 				record()
 			}
+			r.check.mutex.Lock()
+			path := told
+			r.check.mutex.Unlock()
 			now := r.store.Vector()
 			if past, err := history(c, now, 0); err != nil || len(past) != 0 {
 				t.Fatalf("since now: %d changes, %v", len(past), err)
@@ -95,7 +98,9 @@ func TestHistory(t *testing.T) {
 				}
 			}
 		}
-		first := path[0].vector
+		r.check.mutex.Lock()
+		first := told[0].vector
+		r.check.mutex.Unlock()
 		if !r.config.Attempts {
 			since := r.store.Vector()
 			if _, _, err := r.put(t.Context(), c, "large", 1); err != nil {
