@@ -115,7 +115,7 @@ func TestHistory(t *testing.T) {
 		if _, err := history(c, foreign, roomy); !errors.Is(err, ErrHistoryGone) {
 			t.Errorf("another incarnation: %v", err)
 		}
-		ahead := r.store.Vector()
+		ahead := r.store.Vector().Clone()
 		ahead.Next[1]++
 		if _, err := history(c, ahead, roomy); !errors.Is(err, ErrHistoryGone) {
 			t.Errorf("a position ahead of the snapshot: %v", err)
