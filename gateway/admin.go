@@ -44,7 +44,7 @@ func (g *Gateway) serving() error {
 	}
 }
 
-// serveAdmin answers the admin port: metrics and profiles, to those who may do everything.
+// serveAdmin answers the admin port: metrics, profiles and backups, to those who may do everything.
 func (g *Gateway) serveAdmin() http.Handler {
 	exposed := promhttp.HandlerFor(g.metrics.registry, promhttp.HandlerOpts{})
 	profiles := http.NewServeMux()
@@ -64,12 +64,16 @@ func (g *Gateway) serveAdmin() http.Handler {
 			}
 		}
 		switch {
+		case r.URL.Path == backupPath:
+			if err := g.backup(w, r); err != nil {
+				writeProblem(w, problemOf(err))
+			}
 		case r.URL.Path == "/metrics":
 			exposed.ServeHTTP(w, r)
 		case strings.HasPrefix(r.URL.Path, "/debug/pprof/"):
 			profiles.ServeHTTP(w, r)
 		default:
-			writeProblem(w, problemf("route-not-found", "The admin port has /healthz, /readyz, /metrics and /debug/pprof/."))
+			writeProblem(w, problemf("route-not-found", "The admin port has /healthz, /readyz, /metrics, /debug/pprof/ and "+backupPath+"."))
 		}
 	})
 }

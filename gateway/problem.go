@@ -57,6 +57,8 @@ var problemKinds = []problemKind{
 	{"app-not-found", 404, "The app does not exist", 0, "The app in `/v1/apps/{app}` does not exist; the first app is `default`."},
 	{"collection-not-found", 404, "The collection does not exist", 0, "The detail names the nearest collection. Create one with `PUT /v1/db/{collection}`."},
 	{"document-not-found", 404, "The document does not exist", 0, "The collection has no document with this id."},
+	{"backup-running", 409, "Another backup is running", 0, "One backup is taken at a time."},
+	{"backup-failed", 500, "The backup failed", 0, "The detail says why; what an earlier backup left in the folder is whole."},
 	{"method-not-allowed", 405, "The method is not allowed here", 0, "`Allow` lists the methods of this path."},
 	{"already-exists", 409, "The document exists already", 0, "An insert found a document with its id."},
 	{"id-in-use", 409, "The id is in use", 0, "A subscription of this session has the id; it goes on."},

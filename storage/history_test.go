@@ -17,7 +17,7 @@ func TestHistory(t *testing.T) {
 			vector matcher.Vector // after the change
 			change *matcher.Change
 		}
-		var told []step // guarded by the checker's mutex
+		var told []step    // guarded by the checker's mutex
 		record := func() { // called once nothing is being written
 			at := r.store.Vector()
 			r.check.mutex.Lock()

@@ -77,7 +77,9 @@ func eachKind(t *testing.T, maxWriteLag uint64, test func(t *testing.T, r *rig, 
 func (r *rig) start() {
 	r.t.Helper()
 	cfg := r.config
-	cfg.Dir = "state"
+	if cfg.Dir == "" {
+		cfg.Dir = "state"
+	}
 	if cfg.FS == nil {
 		cfg.FS = r.state
 	}

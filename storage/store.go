@@ -49,6 +49,7 @@ type Store struct {
 	payloads  []byte         // the same
 	unflushed int64          // of the apply loop alone: bytes applied since the last flush
 	flushing  atomic.Bool
+	backingUp atomic.Bool
 	orphaned  bool // of the apply loop alone: a control record came whose writer does not see to its fences
 }
 
@@ -99,12 +100,22 @@ func openPebble(cfg Config, failed func(error)) (*pebble.DB, error) {
 		FormatMajorVersion:          pebble.FormatNewest,
 		Logger:                      quiet{},
 		// Pebble would try again for ever. What it could not write is in the log; a new start has it.
-		EventListener: &pebble.EventListener{BackgroundError: failed},
+		EventListener: &pebble.EventListener{
+			BackgroundError: failed,
+			DataCorruption:  func(i pebble.DataCorruptionInfo) { failed(stateDamage(i)) },
+		},
 	}
 	for i := range options.Levels {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
 	return pebble.Open(cfg.Dir, options)
+}
+
+// ErrStateDamaged says that a file of the state is not what was written.
+var ErrStateDamaged = errors.New("the state is damaged")
+
+func stateDamage(i pebble.DataCorruptionInfo) error {
+	return fmt.Errorf("%w: %s: %w; restore it from a backup, or move the state away where the log still begins at 0", ErrStateDamaged, i.Path, i.Details)
 }
 
 // quiet keeps Pebble's own messages to itself: what goes wrong comes back as an error.
@@ -278,7 +289,7 @@ type failure struct {
 
 func (f *failure) set(err error) {
 	f.once.Do(func() {
-		f.err = fmt.Errorf("write the state: %w", err)
+		f.err = fmt.Errorf("keep the state: %w", err)
 		close(f.failed)
 	})
 }

@@ -86,7 +86,7 @@ func (p Program) command() *cobra.Command {
 		RunE:          group,
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(p.serveCommand(), p.subCommand(), p.logCommand(), p.configCommand(), p.versionCommand())
+	root.AddCommand(p.serveCommand(), p.subCommand(), p.backupCommand(), p.restoreCommand(), p.dataCommand(), p.logCommand(), p.configCommand(), p.versionCommand())
 	return root
 }
 

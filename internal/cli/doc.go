@@ -1,4 +1,5 @@
-// Package cli is the command line: `freshet serve`, `sub`, `log dump`, `config check`, `version` and shell completion.
+// Package cli is the command line: `freshet serve`, `sub`, `backup`, `restore`, `data check`, `log
+// dump`, `config check`, `version` and shell completion.
 //
 // Invariants:
 //

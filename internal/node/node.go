@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -52,9 +53,12 @@ func open(cfg config.Config) (*node, error) {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
+	if exists(cfg.Data + ".restoring") {
+		return nil, fmt.Errorf("%s.restoring is there: a restore into this data folder was cut off or is running; repeat it, or remove that folder", cfg.Data)
+	}
 	osOnly := cfg.Durability == config.DurabilityOS
 	log, err := ingest.OpenSegments(ingest.SegmentConfig{
-		Dir:           filepath.Join(cfg.Data, "log"),
+		Dir:           filepath.Join(cfg.Data, storage.LogFolder),
 		LogPartitions: cfg.LogPartitions,
 		NoSync:        osOnly,
 		SegmentBytes:  cfg.SegmentBytes,
@@ -65,13 +69,13 @@ func open(cfg config.Config) (*node, error) {
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
 	store, err := storage.Open(storage.Config{
-		Dir:             filepath.Join(cfg.Data, "state"),
+		Dir:             filepath.Join(cfg.Data, storage.StateFolder),
 		Limits:          cfg.Limits,
 		CacheBytes:      cfg.CacheBytes,
 		BlockCacheBytes: cfg.BlockCacheBytes,
 		FlushBytes:      cfg.FlushBytes,
 		MaxWriteLag:     uint64(cfg.MaxWriteLag),
-		NewIncarnation:  osOnly && !log.CleanStart(),
+		NewIncarnation:  osOnly && !log.CleanStart() || exists(restoredFile(cfg)),
 	}, log)
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
@@ -88,6 +92,13 @@ func open(cfg config.Config) (*node, error) {
 	}, boundaries{store})
 	store.SetListener(hubs)
 	return &node{log: log, store: store, hubs: hubs}, nil
+}
+
+func restoredFile(cfg config.Config) string { return filepath.Join(cfg.Data, storage.RestoredFile) }
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }
 
 func (n *node) close() error { return errors.Join(n.store.Close(), n.log.Close()) }
@@ -129,6 +140,10 @@ func (n *node) serve(ctx context.Context, cfg config.Config, public, admin net.L
 		return nil // end reports it
 	case <-ctx.Done():
 		return nil
+	}
+	// The new time line has begun. Should the file outlive a crash, another one begins.
+	if err := os.Remove(restoredFile(cfg)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("finish the restore: %w", err)
 	}
 	token := ""
 	if !cfg.Dev {
