@@ -91,7 +91,7 @@ func readStored(ctx context.Context, folder string, f BackupFile, report func(in
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrBackupDamaged, err)
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }() // it was only read
 	out, err := to(f)
 	if err != nil {
 		return err
