@@ -107,9 +107,14 @@ func compileIn(c *compiler, p path, _, list Value, at *place) (*node, error) {
 		n.null = n.null || constant.IsNull()
 		n.values = append(n.values, constant)
 	}
-	slices.SortFunc(n.values, Compare)
-	n.values = slices.CompactFunc(n.values, Equal)
+	n.values = sortValues(n.values)
 	return n, nil
+}
+
+// sortValues sorts the values of an $in, and leaves out what stands twice.
+func sortValues(values []Value) []Value {
+	slices.SortFunc(values, Compare)
+	return slices.CompactFunc(values, Equal)
 }
 
 func compileNotIn(c *compiler, p path, all, list Value, at *place) (*node, error) {

@@ -12,18 +12,35 @@ import (
 type normal struct {
 	node    *node
 	text    string
-	members []normal // of $and and $or, in the order of their texts
+	members []normal // of $and and $or, in the order of their texts; of a negation the leaf
 }
 
-// normalize brings a filter into normal form. It changes only what makes no difference to any document: $and and $or
-// are flattened, sorted and rid of duplicates, double negation is dropped, $ne $nin $nor become negations, $in of one
-// value becomes equality, numbers that are equal are written alike. Nothing within a value is reordered.
-func normalize(n *node) normal {
+// normalize brings a filter into normal form. It changes only what makes no difference to any document:
+//
+//   - $and and $or are flattened, sorted, rid of duplicates, and decided where a member stands beside its opposite.
+//   - Negations ($not $ne $nin $nor) move to the leaves: not one of two is neither of them.
+//   - Values that one path may equal become one $in: of the members of $or, and of the negated members of $and. An $in
+//     of one value is equality.
+//   - Numbers that are equal are written alike. Nothing within a value is reordered.
+func normalize(n *node) normal { return normalOf(n, false) }
+
+// normalOf is the normal form of n, or with negate that of its opposite.
+func normalOf(n *node, negate bool) normal {
 	switch n.op {
 	case opAnd, opOr:
-		return normalList(n)
+		return normalList(n, negate)
 	case opNot:
-		return normalNot(normalize(n.children[0]))
+		return normalOf(n.children[0], !negate)
+	}
+	form := normalLeafOf(n)
+	if negate {
+		return normalNot(form)
+	}
+	return form
+}
+
+func normalLeafOf(n *node) normal {
+	switch n.op {
 	case opIn:
 		return normalIn(n)
 	case opElemMatchObject, opElemMatchValue:
@@ -73,32 +90,39 @@ func normalLeaf(n *node, operator, argument string) normal {
 	return normal{node: n, text: text}
 }
 
-func normalList(n *node) normal {
+// normalList is the normal form of $and and $or. The opposite of one is the other over the opposites of its members.
+func normalList(n *node, negate bool) normal {
+	op := n.op
+	if negate {
+		op = opAnd + opOr - op
+	}
 	name, neutral, final := "$and", normalTrue, normalFalse
-	if n.op == opOr {
+	if op == opOr {
 		name, neutral, final = "$or", normalFalse, normalTrue
 	}
 	var members []normal
 	for _, child := range n.children {
-		switch m := normalize(child); m.node.op {
+		switch m := normalOf(child, negate); m.node.op {
 		case final.node.op:
 			return final
 		case neutral.node.op:
-		case n.op:
+		case op:
 			members = append(members, m.members...)
 		default:
 			members = append(members, m)
 		}
 	}
-	slices.SortFunc(members, func(a, b normal) int { return strings.Compare(a.text, b.text) })
-	members = slices.CompactFunc(members, func(a, b normal) bool { return a.text == b.text })
+	members = sortNormals(joinChoices(members, op == opAnd))
+	if opposed(members) {
+		return final
+	}
 	switch len(members) {
 	case 0:
 		return neutral
 	case 1:
 		return members[0]
 	}
-	made := &node{op: n.op}
+	made := &node{op: op}
 	texts := make([]string, len(members))
 	for i, m := range members {
 		made.children = append(made.children, m.node)
@@ -109,17 +133,98 @@ func normalList(n *node) normal {
 	return normal{node: made, text: `{"` + name + `":[` + strings.Join(texts, ",") + `]}`, members: members}
 }
 
-func normalNot(child normal) normal {
-	switch child.node.op {
+// sortNormals sorts by text, and leaves out what stands twice.
+func sortNormals(list []normal) []normal {
+	slices.SortFunc(list, func(a, b normal) int { return strings.Compare(a.text, b.text) })
+	return slices.CompactFunc(list, func(a, b normal) bool { return a.text == b.text })
+}
+
+// opposed reports whether one of the members is the opposite of another one.
+func opposed(members []normal) bool {
+	var plain map[string]bool
+	for _, m := range members {
+		if m.node.op != opNot {
+			continue
+		}
+		if plain == nil {
+			plain = make(map[string]bool, len(members))
+			for _, m := range members {
+				plain[m.text] = true
+			}
+		}
+		if plain[m.members[0].text] {
+			return true
+		}
+	}
+	return false
+}
+
+// joinChoices makes one $in of the members that say which values a path may equal or which expressions it may match, or
+// with negated of those that say the opposite.
+func joinChoices(members []normal, negated bool) []normal {
+	type place struct {
+		path  string
+		depth int // tells the empty path of a value from the path of a field without a name
+	}
+	choices := map[place][]*node{}
+	at := func(m normal) (n *node, p place, ok bool) {
+		if n = m.node; negated {
+			if n.op != opNot {
+				return nil, p, false
+			}
+			n = n.children[0]
+		}
+		ok = n.op == opEqual || n.op == opIn || n.op == opRegex
+		return n, place{n.path.text, len(n.path.segments)}, ok
+	}
+	for _, m := range members {
+		if n, p, ok := at(m); ok {
+			choices[p] = append(choices[p], n)
+		}
+	}
+	kept := make([]normal, 0, len(members))
+	for _, m := range members {
+		_, p, ok := at(m)
+		switch {
+		case !ok || len(choices[p]) == 1:
+			kept = append(kept, m)
+		case choices[p] != nil:
+			joined := normalIn(joinIn(choices[p]))
+			if negated {
+				joined = normalNot(joined)
+			}
+			kept = append(kept, joined)
+			choices[p] = nil
+		}
+	}
+	return kept
+}
+
+// joinIn is the $in that accepts what one of the nodes accepts: equality, $in or $regex on one path.
+func joinIn(nodes []*node) *node {
+	joined := &node{op: opIn, path: nodes[0].path}
+	for _, n := range nodes {
+		joined.null = joined.null || n.null || n.op == opEqual && n.value.IsNull()
+		joined.patterns = append(joined.patterns, n.patterns...)
+		joined.values = append(joined.values, n.values...)
+		if n.op == opEqual {
+			joined.values = append(joined.values, n.value)
+		}
+	}
+	joined.values = sortValues(joined.values)
+	return joined
+}
+
+// normalNot is the opposite of a leaf.
+func normalNot(leaf normal) normal {
+	switch leaf.node.op {
 	case opTrue:
 		return normalFalse
 	case opFalse:
 		return normalTrue
-	case opNot:
-		return child.members[0]
 	}
-	n := &node{op: opNot, children: []*node{child.node}}
-	return normal{node: n, text: `{"$nor":[` + child.text + `]}`, members: []normal{child}}
+	n := &node{op: opNot, children: []*node{leaf.node}}
+	return normal{node: n, text: `{"$nor":[` + leaf.text + `]}`, members: []normal{leaf}}
 }
 
 func normalIn(n *node) normal {
