@@ -48,9 +48,10 @@ func (t *geoTest) cost() int                      { return 3 }
 //	{"$geoWithin":{"$centerSphere":[[13.4,52.5],0.1]}}  sphere: centre and radius in radians
 //	{"$geoWithin":{"$geometry":{"type":"Polygon",...}}} sphere: Polygon, MultiPolygon, a collection of them
 //
-// A GeometryCollection is taken for its polygons. $uniqueDocs says nothing.
-func compileGeoWithin(_ *compiler, p path, _, v Value, at *place) (*node, error) {
-	name, shape, at, err := geoShape(v, at, geoWithinShapes)
+// A GeometryCollection is taken for its polygons. $uniqueDocs says nothing. As in MongoDB, nothing else may be asked of
+// the field in the same object.
+func compileGeoWithin(_ *compiler, p path, all, v Value, at *place) (*node, error) {
+	name, shape, at, err := geoShape(all, v, at, geoWithinShapes)
 	if err != nil {
 		return nil, err
 	}
@@ -75,8 +76,8 @@ func compileGeoWithin(_ *compiler, p path, _, v Value, at *place) (*node, error)
 
 // compileGeoIntersects compiles $geoIntersects: the stored geometry and a $geometry of any type of GeoJSON, or a legacy
 // point, have a point in common.
-func compileGeoIntersects(_ *compiler, p path, _, v Value, at *place) (*node, error) {
-	name, shape, at, err := geoShape(v, at, geoIntersectsShapes)
+func compileGeoIntersects(_ *compiler, p path, all, v Value, at *place) (*node, error) {
+	name, shape, at, err := geoShape(all, v, at, geoIntersectsShapes)
 	if err != nil {
 		return nil, err
 	}
@@ -103,8 +104,11 @@ var (
 	geoIntersectsShapes = []string{"$geometry"}
 )
 
-// geoShape is the one shape in the argument of a geo operator.
-func geoShape(v Value, at *place, allowed []string) (name string, shape Value, _ *place, err error) {
+// geoShape is the one shape in v, the argument of a geo operator that must stand alone in all.
+func geoShape(all, v Value, at *place, allowed []string) (name string, shape Value, _ *place, err error) {
+	if all.Len() > 1 {
+		return "", v, at, at.invalid("%s stands beside another operator of its field; put it into a member of its own of an $and", at.name)
+	}
 	if v.Kind() != KindObject {
 		return "", v, at, at.invalid("%s is %s; an object with a shape is needed: one of %s", at.name, describe(v), strings.Join(allowed, ", "))
 	}
@@ -129,7 +133,7 @@ func geoShape(v Value, at *place, allowed []string) (name string, shape Value, _
 
 // queryGeometry reads a $geometry.
 func queryGeometry(v Value, at *place) (*geometry, error) {
-	r := &geometryReader{most: MaxGeometryPoints, query: true}
+	r := &geometryReader{query: true}
 	if isLegacyPoint(v) {
 		p, ok := r.point(v, at)
 		if !ok {

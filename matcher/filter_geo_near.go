@@ -242,7 +242,7 @@ func (t *nearTest) point(v Value, at *place) error {
 	if v.Kind() != KindObject || kind.Exists() && string(kind.Bytes()) != "Point" || !v.Field("coordinates").Exists() {
 		return at.invalid("%s is %s; a point is needed, as in {\"type\":\"Point\",\"coordinates\":[13.4,52.5]}", at.name, describe(v))
 	}
-	r := &geometryReader{most: MaxGeometryPoints, query: true}
+	r := &geometryReader{query: true}
 	if _, ok := r.crs(v.Field("crs"), "Point", at.field("crs")); !ok {
 		return r.err
 	}

@@ -24,9 +24,10 @@ const EarthRadiusMetres = 6378100.0
 // MaxGeometryPoints bounds the points of one geometry of a query.
 const MaxGeometryPoints = 1000
 
-// MaxStoredGeometryPoints bounds the points of one geometry in a document: one with more matches no operator, because
-// the work for each change must be bounded.
-const MaxStoredGeometryPoints = 5_000
+// MaxGeometrySteps bounds the pairs of edges that are looked at to find out whether the edges of one polygon cross. A
+// polygon that takes more is taken for one that is not valid. Edges that are short beside the whole take a few pairs each,
+// so that no shape of the earth comes near: only edges that lie side by side by the thousand do.
+const MaxGeometrySteps = 5_000_000
 
 // touchRadians is how near two things on the sphere touch: about 6 mm on the earth, the size of the cells that MongoDB
 // rounds points to when it compares them with shapes.
@@ -89,12 +90,12 @@ func storedPoint(v Value) (x, y float64, ok bool) {
 }
 
 // storedGeometry reads a value of a document that is not a point. It is nil where the value is no geometry, or one that
-// lies wholly outside of bound.
+// lies wholly outside of bound. It may have as many points as the document has room for.
 func storedGeometry(v Value, bound s2.Cap) *geometry {
 	if v.Kind() != KindObject || !slices.Contains(geometryTypes, sharedString(v.Field("type").Bytes())) {
 		return nil // often seen, so nothing is spent on it
 	}
-	r := &geometryReader{most: MaxStoredGeometryPoints}
+	r := &geometryReader{}
 	if !r.object(v, nil) || !r.shapes.near(bound) {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sort"
 
 	"github.com/golang/geo/r3"
 	"github.com/golang/geo/s1"
@@ -13,17 +14,23 @@ import (
 // arc is the shortest way between two points of the sphere, with a box in space around it.
 type arc struct {
 	a, b      s2.Point
-	low, high r3.Vector
+	low, high [3]float64
 }
+
+// coordinates are those of a point in space.
+func coordinates(p s2.Point) [3]float64 { return [3]float64{p.X, p.Y, p.Z} }
 
 func newArc(a, b s2.Point) arc {
 	// The way leaves the chord by no more than its height over the middle.
 	half := a.Add(b.Vector).Norm() / 2
 	margin := 1 - half + 2*touchRadians
-	return arc{a: a, b: b,
-		low:  r3.Vector{X: min(a.X, b.X) - margin, Y: min(a.Y, b.Y) - margin, Z: min(a.Z, b.Z) - margin},
-		high: r3.Vector{X: max(a.X, b.X) + margin, Y: max(a.Y, b.Y) + margin, Z: max(a.Z, b.Z) + margin},
+	e := arc{a: a, b: b}
+	from, to := coordinates(a), coordinates(b)
+	for axis := range from {
+		e.low[axis] = min(from[axis], to[axis]) - margin
+		e.high[axis] = max(from[axis], to[axis]) + margin
 	}
+	return e
 }
 
 // chain makes the arcs between points that follow one another.
@@ -35,15 +42,36 @@ func chain(points []s2.Point) []arc {
 	return arcs
 }
 
-// sortArcs orders arcs so that a scan for those near something can end early.
-func sortArcs(arcs []arc) {
-	slices.SortFunc(arcs, func(e, f arc) int { return cmp.Compare(e.low.X, f.low.X) })
+// arcSet holds arcs sorted by one of their coordinates, so that a scan for those near something can end early.
+type arcSet struct {
+	arcs []arc
+	axis int // the coordinate in which they lie furthest apart
+}
+
+// newArcSet sorts arcs.
+func newArcSet(arcs []arc) arcSet {
+	s := arcSet{arcs: arcs}
+	if len(arcs) == 0 {
+		return s
+	}
+	var widest float64
+	for axis := range arcs[0].low {
+		least, most := arcs[0].low[axis], arcs[0].low[axis]
+		for i := range arcs {
+			least, most = min(least, arcs[i].low[axis]), max(most, arcs[i].low[axis])
+		}
+		if most-least > widest {
+			widest, s.axis = most-least, axis
+		}
+	}
+	slices.SortFunc(arcs, func(e, f arc) int { return cmp.Compare(e.low[s.axis], f.low[s.axis]) })
+	return s
 }
 
 // apart reports whether the boxes of two arcs have nothing in common.
 func (e *arc) apart(f *arc) bool {
-	return e.high.X < f.low.X || f.high.X < e.low.X || e.high.Y < f.low.Y || f.high.Y < e.low.Y ||
-		e.high.Z < f.low.Z || f.high.Z < e.low.Z
+	return e.high[0] < f.low[0] || f.high[0] < e.low[0] || e.high[1] < f.low[1] || f.high[1] < e.low[1] ||
+		e.high[2] < f.low[2] || f.high[2] < e.low[2]
 }
 
 // distance is the least angle between the arc and p.
@@ -51,7 +79,7 @@ func (e *arc) distance(p s2.Point) s1.Angle { return s2.DistanceFromSegment(p, e
 
 // touches reports whether p lies on the arc.
 func (e *arc) touches(p s2.Point) bool {
-	if p.X < e.low.X || p.X > e.high.X || p.Y < e.low.Y || p.Y > e.high.Y || p.Z < e.low.Z || p.Z > e.high.Z {
+	if p.X < e.low[0] || p.X > e.high[0] || p.Y < e.low[1] || p.Y > e.high[1] || p.Z < e.low[2] || p.Z > e.high[2] {
 		return false
 	}
 	return e.distance(p) <= touchRadians
@@ -63,40 +91,41 @@ func (e *arc) meets(f *arc) bool {
 		e.touches(f.a) || e.touches(f.b) || f.touches(e.a) || f.touches(e.b))
 }
 
-// anyTouches reports whether p lies on one of the sorted arcs.
-func anyTouches(sorted []arc, p s2.Point) bool {
-	for i := range sorted {
-		if sorted[i].low.X > p.X {
-			return false
-		}
-		if sorted[i].touches(p) {
+// upTo are the arcs that begin at or before a coordinate.
+func (s arcSet) upTo(end [3]float64) []arc {
+	most := end[s.axis]
+	i := sort.Search(len(s.arcs), func(i int) bool { return s.arcs[i].low[s.axis] > most })
+	return s.arcs[:i]
+}
+
+// touches reports whether p lies on one of the arcs.
+func (s arcSet) touches(p s2.Point) bool {
+	near := s.upTo(coordinates(p))
+	for i := range near {
+		if near[i].touches(p) {
 			return true
 		}
 	}
 	return false
 }
 
-// anyMeets reports whether e meets one of the sorted arcs.
-func anyMeets(sorted []arc, e *arc) bool {
-	for i := range sorted {
-		if sorted[i].low.X > e.high.X {
-			return false
-		}
-		if e.meets(&sorted[i]) {
+// meets reports whether e meets one of the arcs.
+func (s arcSet) meets(e *arc) bool {
+	near := s.upTo(e.high)
+	for i := range near {
+		if e.meets(&near[i]) {
 			return true
 		}
 	}
 	return false
 }
 
-// cuts appends where, in radians from e's beginning, the sorted arcs cross or touch e.
-func (e *arc) cuts(sorted []arc, places []float64) []float64 {
+// cuts appends where, in radians from e's beginning, the arcs of the set cross or touch e.
+func (e *arc) cuts(set arcSet, places []float64) []float64 {
 	add := func(p s2.Point) { places = append(places, e.a.Distance(p).Radians()) }
-	for i := range sorted {
-		f := &sorted[i]
-		if f.low.X > e.high.X {
-			break
-		}
+	near := set.upTo(e.high)
+	for i := range near {
+		f := &near[i]
 		if e.apart(f) {
 			continue
 		}
@@ -116,6 +145,28 @@ func (e *arc) cuts(sorted []arc, places []float64) []float64 {
 		}
 	}
 	return places
+}
+
+// crossing says whether two of the arcs cross at inner points or are the same, or cannot be compared within
+// MaxGeometrySteps; "" if neither.
+func (s arcSet) crossing() (fault string) {
+	steps := 0
+	for i := range s.arcs {
+		e := &s.arcs[i]
+		for j := i + 1; j < len(s.arcs) && s.arcs[j].low[s.axis] <= e.high[s.axis]; j++ {
+			f := &s.arcs[j]
+			if steps++; steps > MaxGeometrySteps {
+				return "too many edges lie side by side (MaxGeometrySteps)"
+			}
+			if e.apart(f) {
+				continue
+			}
+			if s2.CrossingSign(e.a, e.b, f.a, f.b) == s2.Cross || e.a == f.a && e.b == f.b || e.a == f.b && e.b == f.a {
+				return "edges cross or stand twice"
+			}
+		}
+	}
+	return ""
 }
 
 // pieces shows the middles of the pieces that the cuts make of e, until visit returns false. Pieces too short to leave

@@ -61,7 +61,6 @@ func (s *shapes) near(bound s2.Cap) bool {
 type geometryReader struct {
 	shapes shapes
 	count  int // points so far
-	most   int // points allowed
 	query  bool
 	err    error
 }
@@ -176,10 +175,8 @@ func (r *geometryReader) each(list Value, what string, at *place, read func(Valu
 // point reads the coordinates of one point: [longitude, latitude], in the type Point an object of two numbers too. What
 // follows them, such as a height, says nothing.
 func (r *geometryReader) point(v Value, at *place) (s2.Point, bool) {
-	if r.count++; r.count > r.most {
-		if r.query {
-			r.err = at.tooLarge(r.most, "the geometry has more than %d points (MaxGeometryPoints); make it simpler", r.most)
-		}
+	if r.count++; r.query && r.count > MaxGeometryPoints {
+		r.err = at.tooLarge(MaxGeometryPoints, "the geometry has more than %d points (MaxGeometryPoints); make it simpler", MaxGeometryPoints)
 		return s2.Point{}, false
 	}
 	x, y, _, ok := pairNumbers(v)

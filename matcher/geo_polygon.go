@@ -9,7 +9,7 @@ import (
 // polygon is a polygon on the sphere: what lies inside of an odd number of its rings.
 type polygon struct {
 	rings  [][]s2.Point // the first point is not repeated; the first ring is the shell, all others are holes
-	arcs   []arc        // of all rings, sorted
+	arcs   arcSet       // of all rings
 	origin bool         // whether s2.OriginPoint lies inside
 }
 
@@ -37,7 +37,7 @@ func (r *polygon) inside(p s2.Point) bool {
 	return inside
 }
 
-func (r *polygon) onEdge(p s2.Point) bool { return anyTouches(r.arcs, p) }
+func (r *polygon) onEdge(p s2.Point) bool { return r.arcs.touches(p) }
 
 // contains reports whether p lies in the polygon or on an edge.
 func (r *polygon) contains(p s2.Point) bool { return r.inside(p) || r.onEdge(p) }
@@ -69,8 +69,8 @@ func (r *polygon) containsPolygon(o *polygon) bool {
 		}
 	}
 	var cuts []float64
-	for i := range r.arcs {
-		e := &r.arcs[i]
+	for i := range r.arcs.arcs {
+		e := &r.arcs.arcs[i]
 		cuts = e.cuts(o.arcs, cuts[:0])
 		if !e.pieces(cuts, func(p s2.Point) bool { return !o.inside(p) || o.onEdge(p) }) {
 			return false
@@ -105,7 +105,7 @@ func (r *polygon) meetsChain(arcs []arc) bool {
 		return true
 	}
 	for i := range arcs {
-		if anyMeets(r.arcs, &arcs[i]) {
+		if r.arcs.meets(&arcs[i]) {
 			return true
 		}
 	}
@@ -114,7 +114,7 @@ func (r *polygon) meetsChain(arcs []arc) bool {
 
 // meetsPolygon reports whether two polygons have a point in common: edges that meet, or one holds the other.
 func (r *polygon) meetsPolygon(o *polygon) bool {
-	return r.contains(o.rings[0][0]) || o.contains(r.rings[0][0]) || r.meetsChain(o.arcs)
+	return r.contains(o.rings[0][0]) || o.contains(r.rings[0][0]) || r.meetsChain(o.arcs.arcs)
 }
 
 // distance is the least angle from p to the polygon, in radians.
@@ -122,7 +122,7 @@ func (r *polygon) distance(p s2.Point) float64 {
 	if r.inside(p) {
 		return 0
 	}
-	return chainDistance(r.arcs, p)
+	return chainDistance(r.arcs.arcs, p)
 }
 
 func chainDistance(arcs []arc, p s2.Point) float64 {
@@ -143,6 +143,7 @@ func closed(ring []s2.Point) []s2.Point {
 func newPolygon(rings [][]s2.Point, winding bool) (r *polygon, fault string) {
 	r = &polygon{}
 	var loops []checkedLoop
+	var edges []arc
 	for i, ring := range rings {
 		if len(ring) < 3 {
 			return nil, "a ring has less than 3 different points"
@@ -168,13 +169,10 @@ func newPolygon(rings [][]s2.Point, winding bool) (r *polygon, fault string) {
 		loops = append(loops, loop)
 		r.rings = append(r.rings, loop.Vertices())
 		r.origin = r.origin != loop.ContainsOrigin()
-		r.arcs = append(r.arcs, arcs...)
+		edges = append(edges, arcs...)
 	}
-	sortArcs(r.arcs)
-	if anyCrossing(r.arcs) {
-		return nil, "edges cross or stand twice"
-	}
-	return r, ""
+	r.arcs = newArcSet(edges)
+	return r, r.arcs.crossing()
 }
 
 func antipodal(a, b s2.Point) bool { return a.Add(b.Vector).Norm2() < 1e-28 }
@@ -194,47 +192,39 @@ func newCheckedLoop(ring []s2.Point) checkedLoop {
 }
 
 // holeFault says why a ring cannot be a hole beside those before it: it must lie within the first, the shell, may touch
-// that in one point only, and may not lie within another hole.
+// that in one point only, and no hole may lie within another one.
 func (l checkedLoop) holeFault(before []checkedLoop) string {
-	for i, other := range before {
-		if i > 0 && !other.RectBound().Intersects(l.RectBound()) {
+	shell := before[0]
+	if in, out, shared := l.sides(shell); out || !in && shared < len(l.corners) {
+		return "a ring after the first lies outside of that; it must be a hole"
+	} else if shared > 1 {
+		return "a hole shares more than one point with the outer ring"
+	}
+	for _, other := range before[1:] {
+		if !other.RectBound().Intersects(l.RectBound()) {
 			continue
 		}
-		shared, in, out := 0, false, false
-		for _, p := range l.Vertices() {
-			if _, found := other.corners[p]; found {
-				shared++
-			} else if other.ContainsPoint(p) {
-				in = true
-			} else {
-				out = true
-			}
+		within, _, shared := l.sides(other)
+		if shared == len(l.corners) { // its edges lie within, or it stands in a bay of the other one
+			within = other.ContainsPoint(s2.Interpolate(0.5, l.Vertex(0), l.Vertex(1)))
 		}
-		switch {
-		case i == 0 && (out || !in):
-			return "a ring after the first lies outside of that; it must be a hole"
-		case i == 0 && shared > 1:
-			return "a hole shares more than one point with the outer ring"
-		case i > 0 && (in || !out):
-			return "a hole lies within another one"
+		if around, _, _ := other.sides(l); within || around {
+			return "a hole lies within another one, or crosses it"
 		}
 	}
 	return ""
 }
 
-// anyCrossing reports whether two of the sorted arcs cross at inner points, or are the same.
-func anyCrossing(sorted []arc) bool {
-	for i := range sorted {
-		e := &sorted[i]
-		for j := i + 1; j < len(sorted) && sorted[j].low.X <= e.high.X; j++ {
-			f := &sorted[j]
-			if e.apart(f) {
-				continue
-			}
-			if s2.CrossingSign(e.a, e.b, f.a, f.b) == s2.Cross || e.a == f.a && e.b == f.b || e.a == f.b && e.b == f.a {
-				return true
-			}
+// sides reports whether corners of l lie inside and outside of other, and how many it shares with it.
+func (l checkedLoop) sides(other checkedLoop) (in, out bool, shared int) {
+	for _, p := range l.Vertices() {
+		if _, found := other.corners[p]; found {
+			shared++
+		} else if other.ContainsPoint(p) {
+			in = true
+		} else {
+			out = true
 		}
 	}
-	return false
+	return in, out, shared
 }

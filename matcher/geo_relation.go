@@ -42,7 +42,7 @@ func (d disk) accepts(g *geometry) bool {
 	}
 	opposite := s2.Point{Vector: d.centre.Mul(-1)}
 	for _, r := range g.polygons {
-		if r.inside(opposite) || !d.holdsChain(r.arcs) {
+		if r.inside(opposite) || !d.holdsChain(r.arcs.arcs) {
 			return false
 		}
 	}

@@ -3,6 +3,7 @@ package matcher
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 )
@@ -52,7 +53,6 @@ var geoTests = []filterTest{
 	{`{"a.0":{"$geoWithin":{"$box":[[0,0],[10,5]]}}}`, []string{`{"a":[[1,1],[50,50]]}`}, []string{`{"a":[[50,50],[1,1]]}`}},
 	{`{"a":{"$not":{"$geoWithin":{"$box":[[0,0],[10,5]]}}}}`, []string{`{}`, `{"a":[11,1]}`}, []string{`{"a":[1,1]}`}},
 	{`{"a":{"$elemMatch":{"$geoWithin":{"$box":[[0,0],[10,5]]}}}}`, []string{`{"a":[[1,1]]}`}, []string{`{"a":[1,1]}`}},
-	{`{"a":{"$geoWithin":{"$box":[[0,0],[10,5]]},"$exists":true}}`, []string{`{"a":[1,1]}`}, []string{`{"a":[11,1]}`}},
 
 	// The plane goes on for ever; edges belong to the shape, exactly.
 	{`{"a":{"$geoWithin":{"$center":[[1000,1000],5]}}}`, []string{`{"a":[1000,1000]}`, `{"a":[1003,1004]}`, `{"a":[995,1000]}`}, []string{`{"a":[1003,1004.0001]}`, point(10, 10)}},
@@ -113,12 +113,15 @@ var geoTests = []filterTest{
 
 	// What is stored and not valid matches nothing.
 	{meeting(strict(shape("Polygon", `[[[0.001,0.001],[0.001,0],[0,0],[0.001,0.001]]]`))), []string{point(50, 50)}, []string{
-		stored(shape("Polygon", `[[[0,0],[10,0],[10,10],[0,10]]]`)),                                                                       // open
-		stored(shape("Polygon", `[[[0,0],[10,10],[10,0],[0,10],[0,0]]]`)),                                                                 // crosses itself
-		stored(shape("Polygon", `[[[0,0],[10,0],[0,0]]]`)),                                                                                // no area
-		stored(shape("Polygon", `[[[0,0],[10,0],[10,10],[0,10],[0,0]],[[20,20],[21,20],[21,21],[20,20]]]`)),                               // the hole lies outside
-		stored(shape("Polygon", `[[[0,0],[10,0],[10,10],[0,10],[0,0]],[[0,0],[10,0],[5,5],[0,0]]]`)),                                      // shares an edge
-		stored(shape("Polygon", `[[[0,0],[10,0],[10,10],[0,10],[0,0]],[[2,2],[8,2],[8,8],[2,8],[2,2]],[[3,3],[4,3],[4,4],[3,4],[3,3]]]`)), // hole in hole
+		stored(shape("Polygon", `[[[0,0],[10,0],[10,10],[0,10]]]`)),                                                                             // open
+		stored(shape("Polygon", `[[[0,0],[10,10],[10,0],[0,10],[0,0]]]`)),                                                                       // crosses itself
+		stored(shape("Polygon", `[[[0,0],[10,0],[0,0]]]`)),                                                                                      // no area
+		stored(shape("Polygon", `[[[0,0],[10,0],[10,10],[0,10],[0,0]],[[20,20],[21,20],[21,21],[20,20]]]`)),                                     // the hole lies outside
+		stored(shape("Polygon", `[[[0,0],[10,0],[10,10],[0,10],[0,0]],[[0,0],[10,0],[5,5],[0,0]]]`)),                                            // shares an edge
+		stored(shape("Polygon", `[[[0,0],[10,0],[10,10],[0,10],[0,0]],[[2,2],[8,2],[8,8],[2,8],[2,2]],[[3,3],[4,3],[4,4],[3,4],[3,3]]]`)),       // hole in hole
+		stored(shape("Polygon", `[[[0,0],[10,0],[10,10],[0,10],[0,0]],[[3,3],[4,3],[4,4],[3,4],[3,3]],[[2,2],[8,2],[8,8],[2,8],[2,2]]]`)),       // hole around hole
+		stored(shape("Polygon", `[[[0,0],[10,0],[10,10],[0,10],[0,0]],[[2,4],[4,2],[7,2],[9,4],[7,7],[4,7],[2,4]],[[2,4],[7,2],[7,7],[2,4]]]`)), // of its corners
+		stored(shape("Polygon", `[[[0,0],[10,0],[10,10],[0,10],[0,0]],[[2,2],[8,2],[8,8],[2,8],[2,2]],[[2,2],[8,2],[8,8],[2,8],[2,2]]]`)),       // twice
 		stored(shape("LineString", `[[5,5]]`)), stored(shape("LineString", `[[5,5],[5,5]]`)), stored(shape("LineString", `[[0,0],[180,0]]`)),
 		stored(shape("Point", `[181,0]`)), stored(shape("Point", `["1","2"]`)), stored(shape("Circle", `[1,2]`)), stored(`{"type":"Point"}`),
 		stored(shape("MultiPoint", `[]`)), stored(shape("MultiPolygon", `[[]]`)), stored(`{"type":"GeometryCollection","geometries":[]}`),
@@ -126,7 +129,10 @@ var geoTests = []filterTest{
 		`{"a":{"type":"Point","coordinates":[50,50],"crs":{"type":"name","properties":{"name":"EPSG:3857"}}}}`}},
 	{meeting(square), []string{`{"a":{"type":"Point","coordinates":[5,5],"crs":{"type":"name","properties":{"name":"EPSG:4326"}}}}`,
 		stored(strings.Replace(square, `{"type"`, `{"crs":{"type":"name","properties":{"name":"`+crsLonLat+`"}},"type"`, 1)),
-		stored(shape("Polygon", `[[[0,0],[10,0],[10,10],[0,10],[0,0]],[[0,0],[4,2],[2,4],[0,0]]]`))}, // a hole that touches the outer ring once
+		stored(shape("Polygon", `[[[0,0],[10,0],[10,10],[0,10],[0,0]],[[0,0],[4,2],[2,4],[0,0]]]`)),                                                                // a hole that touches the outer ring once
+		stored(shape("Polygon", `[[[0,0],[10,0],[10,10],[0,10],[0,0]],[[1,1],[3,1],[3,3],[1,3],[1,1]],[[5,5],[7,5],[7,7],[5,7],[5,5]]]`)),                          // two holes
+		stored(shape("Polygon", `[[[0,0],[10,0],[10,10],[0,10],[0,0]],[[1,1],[3,1],[3,3],[1,3],[1,1]],[[3,3],[5,2],[3,1],[4,2],[3,3]]]`)),                          // of which two corners meet
+		stored(shape("Polygon", `[[[0,0],[10,0],[10,10],[0,10],[0,0]],[[2,2],[8,2],[8,4],[5,4],[4,5],[5,6],[8,6],[8,8],[2,8],[2,2]],[[8,4],[4,5],[8,6],[8,4]]]`))}, // one in the other's bay
 		nil},
 }
 
@@ -169,6 +175,8 @@ func TestGeoErrors(t *testing.T) {
 		{`{"a":{"$geoWithin":5}}`, "/a/$geoWithin", "an object with a shape is needed"},
 		{`{"a":{"$geoWithin":{}}}`, "/a/$geoWithin", "give one of $geometry, $box"},
 		{`{"a":{"$within":{"$circle":[]}}}`, "/a/$within/$circle", `no shape "$circle"`},
+		{`{"a":{"$geoWithin":{"$box":[[0,0],[10,5]]},"$exists":true}}`, "/a/$geoWithin", "a member of its own"},
+		{`{"a":{"$exists":true,"$geoIntersects":{"$geometry":[1,2]}}}`, "/a/$geoIntersects", "a member of its own"},
 		{within(`"$box":[[0,0],[1,1]],"$center":[[0,0],1]`), "/a/$geoWithin/$center", "second shape"},
 		{within(`"$box":5`), "/a/$geoWithin/$box", "an array or an object"},
 		{within(`"$box":[[0,0]]`), "/a/$geoWithin/$box", "missing"},
@@ -261,6 +269,44 @@ func TestGeoNormalForm(t *testing.T) {
 			t.Errorf("%s and %s are both %s", filter, other, text)
 		}
 		seen[text] = filter
+	}
+}
+
+// TestStoredGeometryOfManyPoints: a stored geometry is bounded by its document alone, except where checking it would not
+// end in time.
+func TestStoredGeometryOfManyPoints(t *testing.T) {
+	d := testDocument(t, stored(coast(12_000)))
+	for filter, want := range map[string]bool{
+		meeting(shape("Point", `[10,45]`)): true,
+		meeting(shape("Point", `[10,55]`)): false,
+		inside(square):                     false,
+		inside(shape("Polygon", `[[[0,30],[30,30],[30,60],[0,60],[0,30]]]`)):                             true,
+		`{"a":{"$near":{"$geometry":{"type":"Point","coordinates":[10,45]},"$maxDistance":0}}}`:          true,
+		`{"a":{"$nearSphere":{"$geometry":{"type":"Point","coordinates":[10,60]},"$maxDistance":1000}}}`: false,
+		`{"a":{"$geoWithin":{"$centerSphere":[[10,45],0.12]}}}`:                                          true,
+		meeting(shape("LineString", `[[10,45],[11,45]]`)):                                                true,
+		meeting(shape("LineString", `[[30,45],[31,45]]`)):                                                false,
+		meeting(shape("MultiPoint", `[[50,50],[10,46]]`)):                                                true,
+	} {
+		if got := compileText(t, filter).Match(d); got != want {
+			t.Errorf("%s on a polygon of many points: got %t", filter, got)
+		}
+	}
+	var island strings.Builder // around the place where two coordinates of space hardly change
+	for i := range 12_000 {
+		angle := 2 * math.Pi * float64(i) / 12_000
+		fmt.Fprintf(&island, "[%v,%v],", 3*math.Cos(angle), 3*math.Sin(angle))
+	}
+	if d = testDocument(t, stored(shape("Polygon", "[["+island.String()+"[3,0]]]"))); !compileText(t, meeting(square)).Match(d) {
+		t.Error("an island at [0,0] does not match")
+	}
+	var comb strings.Builder // 7,000 teeth as long as the whole
+	for i := range 7000 {
+		fmt.Fprintf(&comb, "[%v,0],[%v,20],[%v,20],", float64(i)/1000, float64(i)/1000+0.0004, float64(i)/1000+0.0006)
+	}
+	d = testDocument(t, stored(shape("Polygon", "[["+comb.String()+"[7,-1],[0,-1],[0,0]]]")))
+	if compileText(t, meeting(square)).Match(d) {
+		t.Error("a polygon that takes more than MaxGeometrySteps to check matches")
 	}
 }
 
