@@ -27,6 +27,7 @@ type updateNode struct {
 
 	// What settle finds.
 	makes  bool                   // something in it makes a field that is missing, or fails for want of it
+	strict bool                   // something in it fails where its path leads through what holds no fields: all but $unset
 	makers []*updateNode          // the children of which that is true, in the order of their names
 	byName map[string]*updateNode // of many children
 }
@@ -52,7 +53,9 @@ func (n *updateNode) finish() {
 func (n *updateNode) settle() {
 	slices.SortFunc(n.children, func(a, b *updateNode) int { return compareFieldNames(a.name, b.name) })
 	n.makes = n.elements || n.edit != nil && n.edit.makes()
+	n.strict = n.elements || n.edit != nil && n.edit != edit(unsetEdit{})
 	for _, c := range n.children {
+		n.strict = n.strict || c.strict
 		if c.makes {
 			n.makes = true
 			n.makers = append(n.makers, c)

@@ -14,6 +14,13 @@ const MaxArrayPadding = 10_000
 // looked at, for each element anew.
 const MaxUpdateSteps = 20_000_000
 
+// Why a path leads nowhere. As in MongoDB that is an error for all operators but $unset, be there something to do at the
+// path's end or not: a wrong path is a mistake.
+const (
+	noFields  = "the field %s has %s, which cannot hold other fields; set the whole field first"
+	noElement = "the field %s is an array: %q names no element; use an index, $[], $[x] with arrayFilters, or set the whole field"
+)
+
 // updateWriter writes the document after an update. The first error stays.
 type updateWriter struct {
 	dst      []byte
@@ -131,8 +138,8 @@ func (e *updateWriter) edit(v Value, n *updateNode) {
 		e.editArray(v, n)
 	case k == KindObject || k == KindMissing:
 		e.editObject(v, n, false)
-	case n.makes:
-		e.fail(n, "the field %s has %s, which cannot hold other fields; set the whole field first", n.path, describeKind(k))
+	case n.strict:
+		e.fail(n, noFields, n.path, describeKind(k))
 	default:
 		e.keep(v) // there is nothing to remove
 	}
@@ -150,8 +157,8 @@ func (e *updateWriter) editArray(v Value, n *updateNode) {
 		switch {
 		case ok && (i < length || c.makes):
 			edits[i] = c
-		case !ok && c.makes:
-			e.fail(c, "the field %s is an array: %q names no element; use an index, or set the whole field", n.path, c.name)
+		case !ok && c.strict:
+			e.fail(c, noElement, n.path, c.name)
 			return
 		}
 	}

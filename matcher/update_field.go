@@ -59,6 +59,9 @@ func parseRename(p *updateParser, n *updateNode, argument Value, at *place) erro
 		return at.invalid("$rename of %s has %s; give the new name as a string", n.path, describeKind(argument.Kind()))
 	}
 	to := &updateNode{path: string(argument.Bytes()), at: n.at}
+	if to.path == n.path {
+		return at.invalid("$rename of %s gives the same name; give another one, or leave it out", n.path)
+	}
 	for _, path := range []string{n.path, to.path} {
 		if strings.Contains(path, "$[") {
 			return at.invalid("$rename has the path %s, but cannot reach into arrays; set the whole array", path)
@@ -83,13 +86,12 @@ func (e *updateWriter) resolve(n *updateNode, root Value, insert bool) *updateNo
 		}
 		resolved.edit = setEdit{edit.value}
 	case renameEdit:
-		v, inArray := follow(root, edit.from)
+		v, inArray := e.follow(n, root, edit.from)
 		if !v.Exists() {
 			return nil
 		}
 		if !edit.goes {
-			names := strings.Split(n.path, ".")
-			_, inArray = follow(root, names)
+			_, inArray = e.follow(n, root, strings.Split(n.path, "."))
 		}
 		if inArray {
 			e.fail(n, "$rename has the path %s, which leads through an array; set the whole array", n.path)
@@ -111,17 +113,27 @@ func (e *updateWriter) resolve(n *updateNode, root Value, insert bool) *updateNo
 	return resolved
 }
 
-// follow is the value at a path of plain names, and whether an array lies on the way.
-func follow(v Value, names []string) (_ Value, inArray bool) {
-	for _, name := range names {
-		index := -1
-		if v.Kind() == KindArray {
+// follow is the value at a path of plain names, and whether an array lies on the way. It fails where the path leads
+// through a value that cannot hold what comes next.
+func (e *updateWriter) follow(n *updateNode, v Value, names []string) (_ Value, inArray bool) {
+	for i, name := range names {
+		switch kind := v.Kind(); kind {
+		case KindMissing:
+			return v, inArray
+		case KindObject:
+			v = v.Field(name)
+		case KindArray:
 			inArray = true
-			if i, ok := elementIndex(name); ok {
-				index = i
+			index, ok := elementIndex(name)
+			if !ok {
+				e.fail(n, noElement, strings.Join(names[:i], "."), name)
+				return Value{}, inArray
 			}
+			v = v.Index(index)
+		default:
+			e.fail(n, noFields, strings.Join(names[:i], "."), describeKind(kind))
+			return Value{}, inArray
 		}
-		v = member(v, segment{name: name, index: index})
 	}
 	return v, inArray
 }

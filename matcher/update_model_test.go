@@ -269,6 +269,23 @@ func lookup(v any, path []string) (any, bool) {
 	return v, true
 }
 
+// leadsOn reports whether nothing on the way of a path excludes what comes behind it.
+func leadsOn(doc any, path []string) bool {
+	for i := range path {
+		at, there := lookup(doc, path[:i])
+		switch at.(type) {
+		case *plainObject:
+		case []any:
+			if _, err := strconv.Atoi(path[i]); err != nil {
+				return false
+			}
+		default:
+			return !there
+		}
+	}
+	return true
+}
+
 // throughList reports whether an array lies on the way of a path.
 func throughList(doc any, path []string) bool {
 	for i := range path {
@@ -308,8 +325,11 @@ func (e naiveEdit) edited(v any, exists bool, path []string) (after any, ok bool
 		return made, ok
 	case []any:
 		i, err := strconv.Atoi(name)
-		if err != nil || i >= len(parent) && !e.makes {
-			return v, !e.makes
+		if err != nil {
+			return v, e.operator == "$unset"
+		}
+		if i >= len(parent) && !e.makes {
+			return v, true
 		}
 		made := slices.Clone(parent)
 		for i >= len(made) {
@@ -321,7 +341,7 @@ func (e naiveEdit) edited(v any, exists bool, path []string) (after any, ok bool
 	if !exists && e.makes {
 		return e.edited(&plainObject{}, true, path)
 	}
-	return v, !e.makes
+	return v, !exists || e.operator == "$unset"
 }
 
 func comparePaths(a, b []string) int {
@@ -352,6 +372,9 @@ func naiveApply(doc any, insert bool, edits []naiveEdit, filters map[string]func
 			continue
 		case e.rename != nil:
 			v, there := lookup(doc, e.path)
+			if !leadsOn(doc, e.path) {
+				return nil, false
+			}
 			if !there {
 				continue
 			}
