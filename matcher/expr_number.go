@@ -325,7 +325,7 @@ func inexactDecimal(f float64) (number, error) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return number{kind: KindDecimal, decimal: decimalOfFloat(f)}, nil
 	}
-	return number{kind: KindDecimal, decimal: decimalOfDouble(f, 'g', -1)}, nil
+	return number{kind: KindDecimal, decimal: double(f).asDecimal()}, nil
 }
 
 // function makes an operator of a function of doubles. domain says for which numbers it is defined; NaN always is.

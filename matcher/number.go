@@ -86,25 +86,17 @@ func (n number) asDouble() float64 {
 	return float64(n.integer)
 }
 
-// asDecimal turns a double into a decimal of 15 digits, as MongoDB does: 0.1 is 0.100000000000000. They are the digits
-// that every double holds.
+// asDecimal turns a double into the decimal of its shortest text: 0.1 is 0.1.
 func (n number) asDecimal() decimal {
-	switch {
-	case n.kind == KindDecimal:
+	switch n.kind {
+	case KindDecimal:
 		return n.decimal
-	case n.kind == KindDouble && n.double == 0:
-		return decimal{negative: math.Signbit(n.double)}
-	case n.kind == KindDouble:
-		return decimalOfDouble(n.double, 'e', 14)
+	case KindDouble:
+		var buffer [32]byte
+		d, _ := parseDecimal(strconv.AppendFloat(buffer[:0], n.double, 'g', -1, 64)) // 17 digits always fit
+		return d
 	}
 	return decimalOf(n.integer)
-}
-
-// decimalOfDouble is the decimal of a double's text, in a format of strconv.
-func decimalOfDouble(f float64, format byte, digits int) decimal {
-	var buffer [32]byte
-	d, _ := parseDecimal(strconv.AppendFloat(buffer[:0], f, format, digits, 64)) // 17 digits always fit
-	return d
 }
 
 // addDecimals rounds a sum of more than 34 digits half to even.

@@ -89,6 +89,9 @@ func (p *projectionParser) object(o Value, prefix []string, at *place) error {
 			err = p.path(names, v.Bool(), projectionNode{}, at)
 		case v.IsNumber():
 			err = p.path(names, v.Float64() != 0, projectionNode{}, at)
+		case v.Kind() == KindString || v.Kind() == KindArray:
+			err = at.invalid("the field %s has %s, which would be an expression, but %s; give 1 to show the field or 0 to leave it out",
+				name, describeKind(v.Kind()), computes)
 		default:
 			err = at.invalid("the field %s has %s; give 1 to show it or 0 to leave it out", name, describeKind(v.Kind()))
 		}
@@ -106,7 +109,7 @@ var projectionOperators = []string{"$elemMatch", "$slice"}
 func (p *projectionParser) misplaced(name string, below bool, at *place) error {
 	switch {
 	case !slices.Contains(projectionOperators, name):
-		return unknownName("operator of fields", name, projectionOperators, at)
+		return unknownProjection(name, at)
 	case below:
 		return at.invalid("%s stands beside other names; an operator stands alone below its field", name)
 	}
@@ -133,12 +136,28 @@ func (p *projectionParser) operator(o Value, names []string, at *place) error {
 		}
 		end.first, err = p.elementMatch(argument, below)
 	default:
-		return unknownName("operator of fields", name, projectionOperators, below)
+		return unknownProjection(name, below)
 	}
 	if err != nil {
 		return err
 	}
 	return p.path(names, true, end, at)
+}
+
+// computes is why the values of fields are no expressions, as they may be in MongoDB.
+const computes = "fields shows what is stored and computes nothing; compute the value where the document is written, or at the client"
+
+// unknownProjection refuses an operator with the reason, if there is one.
+func unknownProjection(name string, at *place) error {
+	if err := refused(name, at); err != nil {
+		return err
+	}
+	_, operator := exprOperators[name]
+	_, form := exprForms[name]
+	if operator || form {
+		return at.fail(CodeOperatorUnknown, 0, "%s is an expression, but %s", name, computes)
+	}
+	return unknownName("operator of fields", name, projectionOperators, at)
 }
 
 // path adds one path. at is its place in the text.

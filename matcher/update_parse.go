@@ -61,7 +61,12 @@ func ParseUpdate(text []byte, limits Limits) (*Update, error) {
 	if err != nil {
 		return nil, err
 	}
-	if kind := d.Root().Kind(); kind != KindObject {
+	switch kind := d.Root().Kind(); kind {
+	case KindObject:
+	case KindArray:
+		return nil, updateError("", "the update is an array; stages (a pipeline) are not supported, as the operators do without code: "+
+			"give an object of them, such as {\"$set\":{\"title\":\"x\"}}")
+	default:
 		return nil, updateError("", "the update is %s; give an object of operators, such as {\"$set\":{\"title\":\"x\"}}", describeKind(kind))
 	}
 	p := &updateParser{limits: limits, root: &updateNode{}, compiler: compiler{elements: 1}}
