@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,7 +26,8 @@ import (
 //	same, other   a filter with the normal form of this one, or with another one
 //	normal        the filter's normal form
 //	explain       fields of the explanation of the query
-//	refused       the code of the error that the query, the update or the expression gets, and words of its sentence
+//	refused       the code of the error that the query, the update or the expression gets, and words of its sentence;
+//	              another example may follow in the next line
 //
 // After the JSON, `# and so on` is a remark. `expr E gives V` may stand on one line, and many documents behind one yes or
 // no.
@@ -241,7 +243,7 @@ func (r *exampleRun) refused(text string) error {
 	default:
 		_, err = Compile(r.spec, Limits{})
 	}
-	r.edit, r.expr, r.spec = "", "", QuerySpec{}
+	*r = exampleRun{answers: r.answers}
 	var bad *Error
 	if !errors.As(err, &bad) || bad.Code != code || !strings.Contains(bad.Detail, strings.TrimSpace(words)) {
 		return fmt.Errorf("the error is %v", err)
@@ -339,8 +341,57 @@ func (r *exampleRun) answer() (answer []Value, err error) {
 	return answer, nil
 }
 
-// TestReference runs the examples of the query language's pages.
+// operatorUses counts the examples that hold an operator, by the table that it stands in.
+type operatorUses struct{ filters, fields, updates map[string]int }
+
+// count walks the parts of an example. Only what is accepted counts.
+func (u *operatorUses) count(t *testing.T, x example) {
+	t.Helper()
+	if slices.ContainsFunc(x.lines, func(l exampleLine) bool { return l.word == "refused" }) {
+		return
+	}
+	for _, l := range x.lines {
+		values, _, err := splitValues(l.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range values {
+			switch v := mustParseValue(t, text); l.word {
+			case "filter", "same":
+				u.filter(v)
+			case "fields":
+				countNames(v, u.fields)
+			case "update":
+				countNames(v, u.updates)
+			}
+		}
+	}
+}
+
+// filter counts the operators of a filter. Expressions and schemas have their own.
+func (u *operatorUses) filter(v Value) {
+	for f := v.First(); f.Exists(); f = f.Next() {
+		name := string(f.Name())
+		u.filters[name]++
+		if name != "$expr" && name != "$jsonSchema" {
+			u.filter(f)
+		}
+	}
+}
+
+// countNames counts all names in v, those of a dotted path one by one.
+func countNames(v Value, counts map[string]int) {
+	for part := range strings.SplitSeq(string(v.Name()), ".") {
+		counts[part]++
+	}
+	for child := v.First(); child.Exists(); child = child.Next() {
+		countNames(child, counts)
+	}
+}
+
+// TestReference runs the examples of the query language's pages, and checks that each operator has one.
 func TestReference(t *testing.T) {
+	uses := operatorUses{map[string]int{}, map[string]int{}, map[string]int{}}
 	run := 0
 	for _, page := range referencePages(t) {
 		text, err := os.ReadFile(page)
@@ -351,10 +402,30 @@ func TestReference(t *testing.T) {
 			run++
 			if err := x.run(); err != nil {
 				t.Error(err)
+				continue
 			}
+			uses.count(t, x)
 		}
 	}
 	t.Logf("%d examples", run)
+	check := func(what string, counts map[string]int, names ...string) {
+		for _, name := range names {
+			if counts[name] == 0 {
+				t.Errorf("no page has an example of the %s %s", what, name)
+			}
+		}
+	}
+	check("operator", uses.filters, slices.Sorted(maps.Keys(logicalOperators))...)
+	check("operator", uses.filters, slices.Sorted(maps.Keys(fieldOperators))...)
+	check("shape", uses.filters, geoWithinShapes...)
+	check("operator of fields", uses.fields, projectionOperators...)
+	for _, row := range updateOperators {
+		check("operator of updates", uses.updates, row.name)
+	}
+	for _, row := range bitOperators {
+		check("operation of $bit", uses.updates, row.name)
+	}
+	check("part of updates", uses.updates, append([]string{"$[]", fieldArrayFilters}, pushModifiers...)...)
 }
 
 // TestWrongExamplesFail holds the test of the pages itself: an answer that is wrong must be seen.
