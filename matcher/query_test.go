@@ -209,13 +209,15 @@ func TestExplain(t *testing.T) {
 }
 
 // FuzzQuery compiles any text as a filter and as a sort: it never panics, normal forms are JSON, and a filter that is
-// compiled again from another spelling of its text has the same normal form.
+// compiled again from another spelling of its text has the same normal form, which answers as the filter itself does.
 func FuzzQuery(f *testing.F) {
 	for _, filter := range []string{
 		`{}`, `{"a":1}`, `{"a.b.0":{"$gt":1,"$lt":5.5}}`, `{"$or":[{"a":1},{"b":{"$in":[1,"x",null]}}]}`,
 		`{"a":{"$not":{"$regex":"^a","$options":"im"}}}`, `{"a":{"$elemMatch":{"b":1,"c":{"$size":2}}}}`,
 		`{"a":{"$elemMatch":{"$gt":1}}}`, `{"a":{"$all":[1,[2]]}}`, `{"$nor":[{"a":{"$exists":false}}]}`,
 		`{"_id":{"$oid":"0123456789abcdef01234567"}}`, `{"a":{"$numberDecimal":"1.10"}}`, `{"a":{"b":1,"$x":2}}`,
+		`{"$nor":[{"a":1,"b":{"$ne":2}},{"$or":[{"a":null},{"a":{"$regex":"x"}}]}]}`, `{"a":{"$near":[1,2],"$maxDistance":5},"b":1}`,
+		`{"a":{"$geoWithin":{"$box":[[0,0],[3,3]]}}}`,
 	} {
 		f.Add(filter, `{"a":-1,"b.c":1}`, `{"_id":"x","a":[{"b":[1,2]},5],"b":{"c":"d"}}`)
 	}
@@ -235,7 +237,15 @@ func FuzzQuery(f *testing.F) {
 		if !json.Valid([]byte(q.Normal())) {
 			t.Fatalf("the normal form is no JSON: %s", q.Normal())
 		}
-		again := compile(t, QuerySpec{Filter: []byte(`{"$and":[` + filter + `,{"$and":[` + filter + `]}]}`), Sort: []byte(sort)})
+		if d != nil && len(filter) > 0 {
+			if raw, err := compileFilter([]byte(filter), Limits{}.WithDefaults()); err == nil && raw.match(d.Root()) != q.Match(d) {
+				t.Fatalf("%s matches %s, but in its normal form %s it does not, or the other way round", filter, text, q.Normal())
+			}
+		}
+		if nearOf(q.filter) != nil { // there is one at most
+			return
+		}
+		again := compile(t, QuerySpec{Filter: []byte(`{"$and":[` + filter + `,{"$nor":[{"$nor":[` + filter + `]}]}]}`), Sort: []byte(sort)})
 		if again.Normal() != q.Normal() {
 			t.Fatalf("%s and %s are the same", q.Normal(), again.Normal())
 		}
