@@ -88,7 +88,7 @@ type exprTest struct {
 // for it. Comparison is across all types. It can stand wherever a filter of the whole document can, not in $elemMatch.
 func compileExpr(c *compiler, v Value, at *place) (*node, error) {
 	if c.elements > 0 {
-		return nil, at.invalid("$expr stands in $elemMatch or in an update, but it is about the whole document; in a filter put it beside the field, or use $filter in it")
+		return nil, at.invalid("$expr stands in $elemMatch, but it is about the whole document; put it beside the field, or use $filter in it")
 	}
 	compiling := &exprCompiler{compiler: c}
 	root, err := compiling.expression(v, at)

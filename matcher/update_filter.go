@@ -77,8 +77,6 @@ func (f *arrayFilter) identify(filter Value, at *place) error {
 		}
 		identifier := firstName(name)
 		switch {
-		case name[:min(1, len(name))] == "$":
-			return at.invalid("%s cannot stand in an array filter; name the element, and give it operators, such as {\"x\":{\"$gt\":5}}", name)
 		case !isIdentifier(identifier):
 			return at.invalid("%q cannot name an element; an array filter's paths begin with a small letter, and letters and digits follow", identifier)
 		case f.identifier == "":

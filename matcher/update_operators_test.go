@@ -205,7 +205,6 @@ func TestUpdateArrays(t *testing.T) {
 		{`{}`, `{"$pull":{"a":{"$and":5}}}`, CodeUpdateInvalid, "/$pull/a/$and", "array"},
 		{`{}`, `{"$pull":{"a":{"b":{"$near":[1,2]}}}}`, CodeUpdateInvalid, "/$pull/a/b/$near", "$near"},
 		{`{}`, `{"$pullAll":{"a":1}}`, CodeUpdateInvalid, "/$pullAll/a", "an integer"},
-		{`{}`, `{"$pull":{"a":{"$expr":{"$eq":["$b",1]}}}}`, CodeUpdateInvalid, "/$pull/a/$expr", "in an update"},
 		{`{}`, `[{"$set":{"a":1}}]`, CodeUpdateInvalid, "", "pipeline"},
 		{`{}`, `{"$pull":{"a":{"$in":[` + strings.Repeat("1,", 1500) + `1]},"b":{"$in":[` + strings.Repeat("1,", 1500) + `1]},"c":{"$in":[` +
 			strings.Repeat("1,", 1500) + `1]}}}`, CodeQueryTooLarge, "/$pull/c", "MaxQueryNodes"},
@@ -267,7 +266,7 @@ func TestUpdateElements(t *testing.T) {
 		{`{}`, `{"$set":{"a.$[x]":1},"arrayFilters":[{"x":1,"y":2}]}`, CodeUpdateInvalid, "/arrayFilters/0/y", "one filter for each"},
 		{`{}`, `{"$set":{"a.$[x]":1},"arrayFilters":[{"$and":[{"x":1},{"y.z":2}]}]}`, CodeUpdateInvalid, "/arrayFilters/0/$and/1/y.z", "one filter for each"},
 		{`{}`, `{"$set":{"a.$[X]":1},"arrayFilters":[{"X":1}]}`, CodeUpdateInvalid, "/arrayFilters/0/X", "small letter"},
-		{`{}`, `{"$set":{"a.$[x]":1},"arrayFilters":[{"$expr":true}]}`, CodeUpdateInvalid, "/arrayFilters/0/$expr", "cannot stand in an array filter"},
+		{`{}`, `{"$set":{"a.$[x]":1},"arrayFilters":[{"$expr":true}]}`, CodeUpdateInvalid, "/arrayFilters/0/$expr", "small letter"},
 		{`{}`, `{"$set":{"a.$[x]":1},"arrayFilters":[{"x":{"$gtx":1}}]}`, CodeOperatorUnknown, "/arrayFilters/0/x/$gtx", "$gtx"},
 		{`{}`, `{"$set":{"a.$[x]":1},"arrayFilters":[{"x.l":{"$near":[1,2]}}]}`, CodeUpdateInvalid, "/arrayFilters/0/x.l/$near", "$near"},
 		{`{}`, `{"arrayFilters":[{"x":1}]}`, CodeUpdateInvalid, "", "empty"},
