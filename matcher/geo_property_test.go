@@ -218,6 +218,127 @@ func TestPolygonsAgainstProjection(t *testing.T) {
 	}
 }
 
+// crossesRing reports whether the sides of two rings cross.
+func (r ring) crossesRing(o ring) (found bool) {
+	r.edges(func(a, b planePoint) { found = found || o.crosses(a, b) })
+	return found
+}
+
+// holedStar is a polygon of the projection with holes. It is valid if the holes lie in the shell and apart from each
+// other.
+type holedStar struct {
+	shell ring
+	holes []ring
+	text  string
+}
+
+func newHoledStar(random *rand.Rand, size float64) holedStar {
+	var h holedStar
+	h.shell, h.text = star(random, 0.1, -0.2, size)
+	var x, y float64
+	for i := range 1 + random.IntN(3) {
+		if i == 0 || random.IntN(3) > 0 { // else one more around the same place
+			x, y = 0.1+size*(random.Float64()-0.5), -0.2+size*(random.Float64()-0.5)
+		}
+		hole, text := star(random, x, y, size*0.4*random.Float64())
+		h.holes = append(h.holes, hole)
+		h.text = h.text[:len(h.text)-1] + "," + text[1:]
+	}
+	return h
+}
+
+func (h holedStar) valid() bool {
+	for i, hole := range h.holes {
+		if hole.crossesRing(h.shell) || !h.shell.contains(hole[0]) {
+			return false
+		}
+		for _, other := range h.holes[:i] {
+			if hole.crossesRing(other) || hole.contains(other[0]) || other.contains(hole[0]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (h holedStar) contains(p planePoint) bool {
+	return h.shell.contains(p) && !slices.ContainsFunc(h.holes, func(hole ring) bool { return hole.contains(p) })
+}
+
+func (h holedStar) crosses(a, b planePoint) bool {
+	return h.shell.crosses(a, b) || slices.ContainsFunc(h.holes, func(hole ring) bool { return hole.crosses(a, b) })
+}
+
+func (h holedStar) crossesRing(r ring) bool {
+	return h.shell.crossesRing(r) || slices.ContainsFunc(h.holes, func(hole ring) bool { return hole.crossesRing(r) })
+}
+
+// TestHolesAgainstProjection does the same for polygons with holes: which are valid, in a query and stored, and what
+// lies in them and meets them.
+func TestHolesAgainstProjection(t *testing.T) {
+	seen := map[string]int{}
+	for seed := range uint64(250) {
+		random := rand.New(rand.NewPCG(seed, 8))
+		size := math.Pow(10, -random.Float64()*3)
+		h := newHoledStar(random, size)
+		fail := func(format string, args ...any) {
+			t.Helper()
+			t.Fatalf("seed %d: %s: %s", seed, h.text, fmt.Sprintf(format, args...))
+		}
+		_, err := Compile(QuerySpec{Filter: []byte(inside(shape("Polygon", h.text)))}, Limits{})
+		seen[fmt.Sprintf("valid %t", h.valid())]++
+		if (err == nil) != h.valid() {
+			fail("valid is %t, but the error is %v", h.valid(), err)
+		}
+		polygon := testDocument(t, stored(shape("Polygon", h.text)))
+		for range 5 {
+			var p ring
+			x, y := 0.1+size*(random.Float64()*2-1), -0.2+size*(random.Float64()*2-1)
+			first := degrees(x, y, &p)
+			in := h.contains(p[0])
+			if got := compileText(t, meeting(shape("Point", first))).Match(polygon); got != (in && h.valid()) {
+				fail("stored, it meets %s: %t", first, got)
+			}
+			if !h.valid() {
+				continue
+			}
+			within, meets := compileText(t, inside(shape("Polygon", h.text))), compileText(t, meeting(shape("Polygon", h.text)))
+			check := func(what, geometry string, wantWithin, wantMeets bool) {
+				t.Helper()
+				d := testDocument(t, stored(geometry))
+				if within.Match(d) != wantWithin || meets.Match(d) != wantMeets {
+					fail("%s %s: want within %t, meets %t", what, geometry, wantWithin, wantMeets)
+				}
+				if compileText(t, meeting(geometry)).Match(polygon) != wantMeets {
+					fail("%s %s meets it stored: want %t", what, geometry, wantMeets)
+				}
+				seen[fmt.Sprintf("%s %t %t", what, wantWithin, wantMeets)]++
+			}
+			check("point", shape("Point", first), in, in)
+			second := degrees(x+size*(random.Float64()*2-1), y+size*(random.Float64()*2-1), &p)
+			cross := h.crosses(p[0], p[1])
+			check("line", shape("LineString", "["+first+","+second+"]"), in && !cross, in || cross)
+
+			inner, text := star(random, x, y, size*random.Float64())
+			crosses := h.crossesRing(inner)
+			around := slices.ContainsFunc(h.holes, func(hole ring) bool { return inner.contains(hole[0]) })
+			innerIn := h.contains(inner[0])
+			check("polygon", shape("Polygon", text), innerIn && !crosses && !around, crosses || innerIn || inner.contains(h.shell[0]) || around)
+			// The holed polygon lies within the other one if its shell does.
+			got := compileText(t, inside(shape("Polygon", text))).Match(polygon)
+			if got != (!h.shell.crossesRing(inner) && inner.contains(h.shell[0])) {
+				fail("it lies within %s: %t", text, got)
+			}
+		}
+	}
+	for _, kind := range []string{"valid true", "valid false", "point true true", "point false false", "line true true", "line false true", "line false false",
+		"polygon true true", "polygon false true", "polygon false false"} {
+		if seen[kind] < 5 {
+			t.Errorf("seldom seen: %s (%v)", kind, seen)
+		}
+	}
+}
+
 // TestPolygonHoldsItsOwnPoints is about what only touches: a polygon's own corners, edges and itself.
 func TestPolygonHoldsItsOwnPoints(t *testing.T) {
 	for seed := range uint64(200) {
