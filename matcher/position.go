@@ -106,7 +106,7 @@ func ParseVector(text string) (Vector, error) {
 		}
 		body = body[n:]
 	}
-	if len(body) != 0 {
+	if len(body) != 0 || v.String() != text { // one vector has one text: clients and caches compare texts
 		return Vector{}, bad
 	}
 	return v, nil
