@@ -95,9 +95,9 @@ func storedGeometry(v Value, bound s2.Cap) *geometry {
 	if v.Kind() != KindObject || !slices.Contains(geometryTypes, sharedString(v.Field("type").Bytes())) {
 		return nil // often seen, so nothing is spent on it
 	}
-	r := &geometryReader{}
-	if !r.object(v, nil) || !r.shapes.near(bound) {
+	s := readStoredShapes(v)
+	if s == nil || !s.near(bound) {
 		return nil
 	}
-	return r.build(nil)
+	return s.make()
 }

@@ -38,22 +38,22 @@ type shapes struct {
 	winding  bool           // the one polygon has the crs of strict winding
 }
 
-// near reports whether the shapes may have a point in common with bound. It errs on the side of yes.
-func (s *shapes) near(bound s2.Cap) bool {
-	if bound.IsFull() || s.winding || boundOf(s.points).Intersects(bound) {
-		return true
+// bounds are caps of which each holds a shape, all points being one.
+func (s *shapes) bounds() []s2.Cap {
+	if s.winding {
+		return []s2.Cap{s2.FullCap()}
+	}
+	caps := make([]s2.Cap, 0, 1+len(s.lines)+len(s.polygons))
+	if len(s.points) > 0 {
+		caps = append(caps, boundOf(s.points))
 	}
 	for _, line := range s.lines {
-		if boundOf(line).Intersects(bound) {
-			return true
-		}
+		caps = append(caps, boundOf(line))
 	}
 	for _, rings := range s.polygons {
-		if boundOf(rings[0]).Intersects(bound) {
-			return true
-		}
+		caps = append(caps, boundOf(rings[0]))
 	}
-	return false
+	return caps
 }
 
 // geometryReader reads GeoJSON (RFC 7946, section 3.1) and legacy points. Its methods return false for what is no
@@ -247,13 +247,14 @@ func (r *geometryReader) polygon(v Value, at *place) bool {
 
 // build makes a geometry of what was read; nil where a polygon is none.
 func (r *geometryReader) build(at *place) *geometry {
-	g := &geometry{points: r.shapes.points, bound: boundOf(r.shapes.points)}
+	g := &geometry{points: r.shapes.points, bound: s2.EmptyCap()}
+	for _, bound := range r.shapes.bounds() {
+		g.bound = g.bound.AddCap(bound)
+	}
 	for _, line := range r.shapes.lines {
 		g.lines = append(g.lines, chain(line))
-		g.bound = g.bound.AddCap(boundOf(line))
 	}
 	for _, rings := range r.shapes.polygons {
-		g.bound = g.bound.AddCap(boundOf(rings[0]))
 		for i, ring := range rings {
 			rings[i] = ring[:len(ring)-1]
 		}
@@ -263,9 +264,6 @@ func (r *geometryReader) build(at *place) *geometry {
 			return nil
 		}
 		g.polygons = append(g.polygons, made)
-	}
-	if r.shapes.winding {
-		g.bound = s2.FullCap()
 	}
 	return g
 }

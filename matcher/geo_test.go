@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -308,6 +310,53 @@ func TestStoredGeometryOfManyPoints(t *testing.T) {
 	if compileText(t, meeting(square)).Match(d) {
 		t.Error("a polygon that takes more than MaxGeometrySteps to check matches")
 	}
+}
+
+// TestRememberedGeometries matches more long geometries than are remembered, of one length and from several goroutines.
+func TestRememberedGeometries(t *testing.T) {
+	const kinds = 2*MaxRememberedGeometries + 1
+	var documents [kinds]*Document
+	var queries [kinds]*Query
+	for i := range kinds {
+		text := coast(600)
+		if i%3 == 2 {
+			text = shape("LineString", "["+strings.Repeat("[1,1],", 1000)+"[1,1]]")
+		}
+		text = strings.ReplaceAll(text, "[1", fmt.Sprintf("[%d", 1+i)) // moves them to the east
+		documents[i] = testDocument(t, stored(text))
+		queries[i] = compileText(t, meeting(shape("Point", fmt.Sprintf("[%d0,45]", 1+i))))
+	}
+	var want [kinds][kinds]bool
+	matches := 0
+	for i, q := range queries {
+		for j, d := range documents {
+			g := &geometryReader{}
+			if g.object(d.Field("a"), nil) {
+				if made := g.build(nil); made != nil {
+					want[i][j] = q.filter.test.(*geoTest).sphere.accepts(made)
+				}
+			}
+			if want[i][j] {
+				matches++
+			}
+		}
+	}
+	if matches < 3 || matches > kinds*kinds/2 {
+		t.Fatalf("%d of the documents match: the test says little", matches)
+	}
+	var all sync.WaitGroup
+	for worker := range 4 {
+		all.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(worker), 9))
+			for range 400 {
+				i, j := random.IntN(kinds), random.IntN(kinds)
+				if queries[i].Match(documents[j]) != want[i][j] {
+					t.Errorf("query %d on document %d: want %t", i, j, want[i][j])
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // TestGeoReadsPointsWithoutAllocating covers what a write costs each geo query whose field holds a point.
