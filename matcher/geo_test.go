@@ -277,7 +277,7 @@ func TestGeoNormalForm(t *testing.T) {
 // TestStoredGeometryOfManyPoints: a stored geometry is bounded by its document alone, except where checking it would not
 // end in time.
 func TestStoredGeometryOfManyPoints(t *testing.T) {
-	d := testDocument(t, stored(coast(12_000)))
+	d := testDocument(t, stored(coast(5_500)))
 	for filter, want := range map[string]bool{
 		meeting(shape("Point", `[10,45]`)): true,
 		meeting(shape("Point", `[10,55]`)): false,
@@ -295,8 +295,8 @@ func TestStoredGeometryOfManyPoints(t *testing.T) {
 		}
 	}
 	var island strings.Builder // around the place where two coordinates of space hardly change
-	for i := range 12_000 {
-		angle := 2 * math.Pi * float64(i) / 12_000
+	for i := range 5_500 {
+		angle := 2 * math.Pi * float64(i) / 5_500
 		fmt.Fprintf(&island, "[%v,%v],", 3*math.Cos(angle), 3*math.Sin(angle))
 	}
 	if d = testDocument(t, stored(shape("Polygon", "[["+island.String()+"[3,0]]]"))); !compileText(t, meeting(square)).Match(d) {
@@ -348,7 +348,7 @@ func TestRememberedGeometries(t *testing.T) {
 	for worker := range 4 {
 		all.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(worker), 9))
-			for range 400 {
+			for range 100 {
 				i, j := random.IntN(kinds), random.IntN(kinds)
 				if queries[i].Match(documents[j]) != want[i][j] {
 					t.Errorf("query %d on document %d: want %t", i, j, want[i][j])
