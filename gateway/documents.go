@@ -155,7 +155,7 @@ func (c *call) update() error {
 	if err != nil {
 		return err
 	}
-	parse := matcher.ParseUpdate
+	parse := func(text []byte, limits matcher.Limits) (*matcher.Update, error) { return matcher.ParseUpdate(text, nil, limits) }
 	if media == contentMerge {
 		parse = matcher.ParseMergePatch
 	}

@@ -90,7 +90,7 @@ func BenchmarkUpdate(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	u, err := ParseUpdate([]byte(`{"$inc":{"views":1},"$set":{"author.address.city":"Paris"}}`), Limits{})
+	u, err := ParseUpdate([]byte(`{"$inc":{"views":1},"$set":{"author.address.city":"Paris"}}`), nil, Limits{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func BenchmarkProjectionSame(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p, err := ParseProjection([]byte(`["title","author.name"]`), Limits{})
+	p, err := ParseProjection([]byte(`["title","author.name"]`), nil, Limits{})
 	if err != nil {
 		b.Fatal(err)
 	}

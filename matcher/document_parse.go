@@ -61,12 +61,12 @@ func (p *textParser) unexpected(want string) bool {
 
 // within puts a step of the path before that of the error. It returns false, for the caller to return.
 func (p *textParser) within(step string) bool {
-	p.err.Path = pointerStep(step) + p.err.Path
+	p.err.Path = PointerStep(step) + p.err.Path
 	return false
 }
 
-// pointerStep is one step of a JSON pointer (RFC 6901).
-func pointerStep(name string) string {
+// PointerStep is one step of a JSON pointer (RFC 6901), its slash included.
+func PointerStep(name string) string {
 	if strings.ContainsAny(name, "~/") {
 		name = strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
 	}

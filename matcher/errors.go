@@ -15,6 +15,8 @@ const (
 	CodeIDInvalid        = "id-invalid"
 	CodeUpdateInvalid    = "update-invalid"
 	CodeWindowTooLarge   = "window-too-large"
+	CodeFieldInvalid     = "field-invalid" // a declaration of fields
+	CodeTypeMismatch     = "type-mismatch" // a value that a declared field cannot have
 )
 
 // Error is bad input. It names the place, the value, the limit and the remedy.

@@ -7,8 +7,11 @@ import (
 )
 
 // constant checks a value that a field is compared with. `_id` is a string of every document, so that another type
-// could only be a mistake; an ObjectId is read as its hex digits.
+// could only be a mistake; an ObjectId is read as its hex digits. A text for a declared date is read as that.
 func (c *compiler) constant(p path, v Value, at *place) (Value, error) {
+	if declared := c.dates.follow(p.segments); declared != nil {
+		return declared.constant(v, at, CodeQueryInvalid)
+	}
 	if p.text != "_id" || c.elements > 0 {
 		return v, nil
 	}
@@ -228,7 +231,9 @@ func compileElemMatch(c *compiler, p path, _, v Value, at *place) (*node, error)
 		return nil, at.invalid("$elemMatch is %s; an object of operators or a filter is needed", describeKind(v.Kind()))
 	}
 	c.elements++
-	defer func() { c.elements-- }()
+	outer := c.dates
+	c.dates = outer.follow(p.segments)
+	defer func() { c.elements, c.dates = c.elements-1, outer }()
 	defer c.bar("$elemMatch")()
 	n := &node{op: opElemMatchObject, path: p}
 	compile := func() (*node, error) { return c.filter(v, at) }

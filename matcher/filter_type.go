@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// typeSet is a set of kinds: bit k stands for kind k.
-type typeSet uint32
+// TypeSet is a set of kinds: bit k stands for kind k. The missing value has none.
+type TypeSet uint32
 
-func typesOf(kinds ...Kind) (set typeSet) {
+func typesOf(kinds ...Kind) (set TypeSet) {
 	for _, k := range kinds {
 		set |= 1 << k
 	}
@@ -19,14 +19,14 @@ func typesOf(kinds ...Kind) (set typeSet) {
 var numberTypes = typesOf(KindInt32, KindInt64, KindDouble, KindDecimal)
 
 // has reports whether the set holds a kind. The missing value has no type.
-func (s typeSet) has(k Kind) bool { return k != KindMissing && s&(1<<k) != 0 }
+func (s TypeSet) has(k Kind) bool { return k != KindMissing && s&(1<<k) != 0 }
 
 // typeCode is one type of MongoDB's manual ("BSON Types"): its number and its name. Types that no document here can
 // have (undefined, dbPointer, javascript, symbol) are known and match nothing.
 type typeCode struct {
 	code  int
 	name  string
-	types typeSet
+	types TypeSet
 }
 
 var typeCodes = []typeCode{
@@ -63,7 +63,7 @@ func typeNames() []string {
 }
 
 // namedType is the set of a type's name; "number" is all four kinds of numbers.
-func namedType(name string, at *place) (typeSet, error) {
+func namedType(name string, at *place) (TypeSet, error) {
 	if name == "number" {
 		return numberTypes, nil
 	}
@@ -79,7 +79,7 @@ func namedType(name string, at *place) (typeSet, error) {
 	return 0, at.invalid("the type %q is unknown%s; known ones are %s", name, hint, strings.Join(typeNames(), ", "))
 }
 
-func numberedType(v Value, at *place) (typeSet, error) {
+func numberedType(v Value, at *place) (TypeSet, error) {
 	f := v.Float64()
 	for _, t := range typeCodes {
 		if float64(t.code) == f {
@@ -90,8 +90,8 @@ func numberedType(v Value, at *place) (typeSet, error) {
 }
 
 // types reads one type, or a list of one type or more.
-func types(v Value, at *place) (typeSet, error) {
-	one := func(v Value, at *place) (typeSet, error) {
+func types(v Value, at *place) (TypeSet, error) {
+	one := func(v Value, at *place) (TypeSet, error) {
 		switch {
 		case v.IsNumber():
 			return numberedType(v, at)
@@ -106,7 +106,7 @@ func types(v Value, at *place) (typeSet, error) {
 	if v.Len() == 0 {
 		return 0, at.invalid(`the list of types is empty; name one type at least, such as ["string"]`)
 	}
-	var set typeSet
+	var set TypeSet
 	i := 0
 	for e := v.First(); e.Exists(); e = e.Next() {
 		more, err := one(e, at.element(i))
@@ -120,7 +120,7 @@ func types(v Value, at *place) (typeSet, error) {
 }
 
 // appendTypes writes the names of a set's types in order.
-func (s typeSet) appendTypes(dst []byte) []byte {
+func (s TypeSet) appendTypes(dst []byte) []byte {
 	var names []string
 	for _, t := range typeCodes {
 		if t.types&s != 0 {
@@ -145,12 +145,12 @@ func compileType(_ *compiler, p path, _, v Value, at *place) (*node, error) {
 	return predicateLeaf(p, typeTest(set)), nil
 }
 
-type typeTest typeSet
+type typeTest TypeSet
 
-func (t typeTest) accepts(v Value) bool           { return typeSet(t).has(v.Kind()) }
+func (t typeTest) accepts(v Value) bool           { return TypeSet(t).has(v.Kind()) }
 func (t typeTest) operator() string               { return "$type" }
 func (t typeTest) cost() int                      { return 0 }
-func (t typeTest) appendNormal(dst []byte) []byte { return typeSet(t).appendTypes(dst) }
+func (t typeTest) appendNormal(dst []byte) []byte { return TypeSet(t).appendTypes(dst) }
 
 // wholeNumber is the integer that a number becomes when its fraction is cut off; ok is false for NaN, the infinities
 // and what lies beyond 64 bits, exact tells that nothing was cut off.

@@ -8,6 +8,7 @@ import (
 // projectionParser collects the paths of one projection.
 type projectionParser struct {
 	limits   Limits
+	dates    *Dates
 	paths    []projectionPath
 	nodes    int // paths, and operators and values of conditions
 	compiler compiler
@@ -27,10 +28,10 @@ func (p *projectionPath) metadata() bool { return IsMetadataField(p.names[0]) }
 
 // ParseProjection reads {"title":1,"author.name":1}, {"author":{"name":1}}, {"big":0} or ["title","author.name"].
 // Showing and leaving out are not mixed, except for metadata fields: those are left out unless they are shown, and only
-// `_id` need not be named. {"lines":{"$slice":5}} cuts an array, and goes with both; {"lines":{"$elemMatch":{"open":
+// `_id` need not be named. dates is what the collection declares of the fields that a condition compares. {"lines":{"$slice":5}} cuts an array, and goes with both; {"lines":{"$elemMatch":{"open":
 // true}}} shows the first element that a condition accepts, and goes with showing. Alone, $slice leaves out nothing, and
 // $elemMatch shows nothing else. A projection of no fields is nil: it shows everything.
-func ParseProjection(text []byte, limits Limits) (*Projection, error) {
+func ParseProjection(text []byte, dates *Dates, limits Limits) (*Projection, error) {
 	limits = limits.WithDefaults()
 	var at *place
 	if len(text) > limits.MaxQueryBytes {
@@ -41,7 +42,7 @@ func ParseProjection(text []byte, limits Limits) (*Projection, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := projectionParser{limits: limits}
+	p := projectionParser{limits: limits, dates: dates}
 	switch root := d.Root(); root.Kind() {
 	case KindObject:
 		err = p.object(root, nil, at)
@@ -134,6 +135,7 @@ func (p *projectionParser) operator(o Value, names []string, at *place) error {
 			return below.invalid("$elemMatch stands below the path %s, but works on fields of the document alone; show the whole path, or use $slice",
 				strings.Join(names, "."))
 		}
+		p.compiler.dates = p.dates.tree().followNames(names)
 		end.first, err = p.elementMatch(argument, below)
 	default:
 		return unknownProjection(name, below)

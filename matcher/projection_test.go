@@ -11,7 +11,7 @@ import (
 
 func mustProject(t testing.TB, text string) *Projection {
 	t.Helper()
-	p, err := ParseProjection([]byte(text), Limits{})
+	p, err := ParseProjection([]byte(text), nil, Limits{})
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
@@ -214,7 +214,7 @@ func TestProjectionRefuses(t *testing.T) {
 		{`[` + strings.Repeat(`"a",`, 4096) + `"a"]`, CodeQueryTooLarge, "/4096", "MaxQueryNodes"},
 	}
 	for _, row := range rows {
-		_, err := ParseProjection([]byte(row.text), Limits{})
+		_, err := ParseProjection([]byte(row.text), nil, Limits{})
 		wantError(t, shorten([]byte(row.text)), err, row.code, row.path, row.word)
 	}
 }
@@ -403,7 +403,7 @@ func FuzzProjection(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte, seed uint64) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		checkProjection(t, r)
-		p, err := ParseProjection(text, Limits{})
+		p, err := ParseProjection(text, nil, Limits{})
 		if err != nil {
 			var e *Error
 			if !errors.As(err, &e) || e.Code == "" {

@@ -23,6 +23,7 @@ type QuerySpec struct {
 	Skip      int
 	Limit     int // 0: none
 	Values    Values
+	Dates     *Dates // what the collection declares: in Filter, and in conditions of Fields, ISO texts there are dates
 }
 
 // Query is a compiled query. It is immutable and safe for concurrent use.
@@ -49,7 +50,7 @@ type Query struct {
 func Compile(spec QuerySpec, limits Limits) (*Query, error) {
 	limits = limits.WithDefaults()
 	q := &Query{skip: spec.Skip, limit: spec.Limit, maxWindow: limits.MaxWindow, values: spec.Values}
-	filter, err := compileFilter(given(spec.Filter), limits)
+	filter, err := compileFilter(given(spec.Filter), spec.Dates, limits)
 	if err != nil {
 		return nil, below("filter", err)
 	}
@@ -60,7 +61,7 @@ func Compile(spec QuerySpec, limits Limits) (*Query, error) {
 		return nil, below("sort", err)
 	}
 	if fields := given(spec.Fields); fields != nil {
-		if q.projection, err = ParseProjection(slices.Clone(fields), limits); err != nil {
+		if q.projection, err = ParseProjection(slices.Clone(fields), spec.Dates, limits); err != nil {
 			return nil, below("fields", err)
 		}
 	}

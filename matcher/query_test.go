@@ -210,6 +210,7 @@ func TestExplain(t *testing.T) {
 
 // FuzzQuery compiles any text as a filter and as a sort: it never panics, normal forms are JSON, and a filter that is
 // compiled again from another spelling of its text has the same normal form, which answers as the filter itself does.
+// Under a declaration it may be refused, and else says what its normal form says.
 func FuzzQuery(f *testing.F) {
 	for _, filter := range []string{
 		`{}`, `{"a":1}`, `{"a.b.0":{"$gt":1,"$lt":5.5}}`, `{"$or":[{"a":1},{"b":{"$in":[1,"x",null]}}]}`,
@@ -221,6 +222,8 @@ func FuzzQuery(f *testing.F) {
 	} {
 		f.Add(filter, `{"a":-1,"b.c":1}`, `{"_id":"x","a":[{"b":[1,2]},5],"b":{"c":"d"}}`)
 	}
+	f.Add(`{"a":{"$gt":"2026-01-31"},"b":{"$elemMatch":{"c":"2026-01-31T08:30Z"}},"x":{"$in":["2026-01-31"]}}`, `a`, `{"a":{"$date":"2026-02-01"},"b":[{"c":1}]}`)
+	dates := declare(f, "a", "b.c")
 	f.Fuzz(func(t *testing.T, filter, sort, text string) {
 		d, err := Parse([]byte(text), Limits{})
 		if err != nil {
@@ -256,6 +259,14 @@ func FuzzQuery(f *testing.F) {
 			if key := q.AppendSortKey(nil, d); len(key) == 0 {
 				t.Fatal("an empty sort key")
 			}
+			q.UnseenTypes(seenOf(d))
+		}
+		dated, err := Compile(QuerySpec{Filter: []byte(filter), Dates: dates}, Limits{})
+		if bad := (*Error)(nil); err != nil && (!errors.As(err, &bad) || !strings.Contains(bad.Detail, "declared as a date")) {
+			t.Fatalf("refused under a declaration alone: %v", err)
+		}
+		if err == nil && d != nil && dated.filterText == q.filterText && dated.Match(d) != q.Match(d) {
+			t.Fatalf("%s matches %s depending on the declaration", filter, text)
 		}
 	})
 }

@@ -16,7 +16,7 @@ const MaxSchemaSteps = 1_000_000
 type schema struct {
 	never   bool // "additionalProperties": false
 	typed   bool
-	types   typeSet
+	types   TypeSet
 	enum    []Value // sorted, nil for none
 	pattern *pattern
 

@@ -119,11 +119,11 @@ func unknownKeyword(name string, at *place) error {
 	return at.invalid("the schema keyword %q is unknown%s; known ones are %s", name, hint, strings.Join(known, ", "))
 }
 
-var jsonTypes = map[string]typeSet{"object": typesOf(KindObject), "array": typesOf(KindArray), "number": numberTypes,
+var jsonTypes = map[string]TypeSet{"object": typesOf(KindObject), "array": typesOf(KindArray), "number": numberTypes,
 	"boolean": typesOf(KindBool), "string": typesOf(KindString), "null": typesOf(KindNull)}
 
 func schemaType(c *compiler, s *schema, all, v Value, at *place) error {
-	return schemaTypes(s, all, v, at, func(name string, at *place) (typeSet, error) {
+	return schemaTypes(s, all, v, at, func(name string, at *place) (TypeSet, error) {
 		if set, known := jsonTypes[name]; known {
 			return set, nil
 		}
@@ -138,7 +138,7 @@ func schemaBSONType(_ *compiler, s *schema, all, v Value, at *place) error {
 	return schemaTypes(s, all, v, at, namedType)
 }
 
-func schemaTypes(s *schema, all, v Value, at *place, named func(string, *place) (typeSet, error)) error {
+func schemaTypes(s *schema, all, v Value, at *place, named func(string, *place) (TypeSet, error)) error {
 	if all.Field("type").Exists() && all.Field("bsonType").Exists() {
 		return at.invalid("type and bsonType stand in one schema; give one of them")
 	}

@@ -116,7 +116,7 @@ func ParseMergePatch(text []byte, limits Limits) (*Update, error) {
 	}
 	for v := d.Root().First(); v.Exists(); v = v.Next() {
 		if name := string(v.Name()); IsMetadataField(name) && name != fieldACL {
-			return nil, updateError(pointerStep(name), "%s is kept by the server and cannot be updated; leave it out", name)
+			return nil, updateError(PointerStep(name), "%s is kept by the server and cannot be updated; leave it out", name)
 		}
 	}
 	return &Update{merge: d}, nil

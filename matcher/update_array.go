@@ -301,7 +301,9 @@ func parsePull(p *updateParser, n *updateNode, argument Value, at *place) error 
 	_, logical := logicalOperators[string(argument.First().Name())]
 	done.wrap = !logical && (argument.Kind() == KindRegex || isOperators(argument, false))
 	accepts, err := p.condition(argument, at, func() (*node, error) {
+		p.compiler.dates = p.declared(n.path)
 		if done.wrap {
+			p.compiler.dates = p.compiler.dates.named("")
 			return p.compiler.condition("", argument, at)
 		}
 		return p.compiler.filter(argument, at)

@@ -2,7 +2,6 @@ package matcher
 
 import (
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -47,7 +46,10 @@ func (p *updateParser) arrayFilters(list Value, at *place) error {
 		if p.filters[f.identifier] != nil {
 			return at.invalid("two array filters are for %q; join them in one", f.identifier)
 		}
-		compiled, err := p.condition(v, at, func() (*node, error) { return p.compiler.filter(v, at) })
+		compiled, err := p.condition(v, at, func() (*node, error) {
+			p.compiler.dates = p.elements[f.identifier].named(f.identifier)
+			return p.compiler.filter(v, at)
+		})
 		if err != nil {
 			return err
 		}
@@ -146,7 +148,7 @@ func (e *updateWriter) wrap(n *updateNode, name string, v Value) (object Value, 
 	}
 	text := append(AppendString([]byte{'{'}, []byte(name)), ':')
 	text = append(append(text, v.Raw()...), '}')
-	d, err := Parse(text, Limits{MaxDocumentBytes: MaxTextBytes, MaxDocumentDepth: math.MaxInt32, MaxDocumentFields: math.MaxInt32})
+	d, err := Parse(text, parsedBefore)
 	if err != nil {
 		e.err = fmt.Errorf("parse an array's element: %w", err)
 		return Value{}, false

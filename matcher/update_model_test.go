@@ -514,7 +514,7 @@ func checkUpdate(t *testing.T, r *rand.Rand) (made bool) {
 	t.Helper()
 	edits := randomEdits(t, r)
 	update, filters := updateText(r, edits)
-	u, err := ParseUpdate([]byte(update), Limits{})
+	u, err := ParseUpdate([]byte(update), nil, Limits{})
 	if err != nil {
 		t.Fatalf("%s: %v", update, err)
 	}

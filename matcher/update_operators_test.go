@@ -13,7 +13,7 @@ const updateNow = 1767323045678
 func checkUpdates(t *testing.T, rows []struct{ before, update, want string }) {
 	t.Helper()
 	for _, row := range rows {
-		u, err := ParseUpdate([]byte(row.update), Limits{})
+		u, err := ParseUpdate([]byte(row.update), nil, Limits{})
 		if err != nil {
 			t.Errorf("%s: %v", row.update, err)
 			continue
@@ -26,7 +26,7 @@ func checkUpdates(t *testing.T, rows []struct{ before, update, want string }) {
 func checkRefused(t *testing.T, rows []struct{ before, update, code, path, word string }) {
 	t.Helper()
 	for _, row := range rows {
-		u, err := ParseUpdate([]byte(row.update), Limits{})
+		u, err := ParseUpdate([]byte(row.update), nil, Limits{})
 		if err == nil {
 			_, _, err = u.Apply(mustParse(t, row.before), updateNow, Limits{})
 		}
@@ -272,7 +272,7 @@ func TestUpdateElements(t *testing.T) {
 		{`{}`, `{"arrayFilters":[{"x":1}]}`, CodeUpdateInvalid, "", "empty"},
 		{`{}`, filters(MaxArrayFilters + 1), CodeUpdateInvalid, "/arrayFilters", "MaxArrayFilters"},
 	})
-	if _, err := ParseUpdate([]byte(filters(MaxArrayFilters)), Limits{}); err != nil {
+	if _, err := ParseUpdate([]byte(filters(MaxArrayFilters)), nil, Limits{}); err != nil {
 		t.Errorf("%d array filters: %v", MaxArrayFilters, err)
 	}
 }
@@ -320,7 +320,7 @@ func TestUpdateStepsAreBounded(t *testing.T) {
 		{array, `{"$push":{"o.$[].l":{"$each":[` + values + `],"$slice":0}}}`, CodeUpdateInvalid, "/$push/o.$[].l", "MaxUpdateSteps"},
 	})
 	// One joined set of paths serves all elements.
-	u, err := ParseUpdate([]byte(`{"$unset":{`+strings.Join(paths, ",")+`},"arrayFilters":[{"x":{"$exists":true}}]}`), Limits{})
+	u, err := ParseUpdate([]byte(`{"$unset":{`+strings.Join(paths, ",")+`},"arrayFilters":[{"x":{"$exists":true}}]}`), nil, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +335,7 @@ func TestUpdateStepsAreBounded(t *testing.T) {
 
 // TestUpdateIsShared: one Update serves many documents at a time; the race detector watches.
 func TestUpdateIsShared(t *testing.T) {
-	u, err := ParseUpdate([]byte(`{"$rename":{"z":"y"},"$setOnInsert":{"i":1},"$set":{"a.$[x].l":1,"a.$[].m":2},"arrayFilters":[{"x.n":{"$gt":1}}]}`), Limits{})
+	u, err := ParseUpdate([]byte(`{"$rename":{"z":"y"},"$setOnInsert":{"i":1},"$set":{"a.$[x].l":1,"a.$[].m":2},"arrayFilters":[{"x.n":{"$gt":1}}]}`), nil, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}

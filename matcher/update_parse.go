@@ -9,18 +9,22 @@ import (
 // updateParser reads the operators of one update.
 type updateParser struct {
 	limits      Limits
+	dates       *dateNode // what is declared of the document
 	root        *updateNode
 	index       map[string]*updateNode // by dotted path
 	filters     map[string]*arrayFilter
-	compiler    compiler // of the conditions in the update
-	nodes       int      // operators and values in them
+	elements    map[string]*dateNode // what is declared of the elements that `$[x]` stands for
+	compiler    compiler             // of the conditions in the update
+	nodes       int                  // operators and values in them
 	conditional bool
 }
 
-// updateOperator is one operator: parse reads its argument for the path of n, and adds n with its edit.
+// updateOperator is one operator: parse reads its argument for the path of n, and adds n with its edit. With operand the
+// argument is a value for the field, or holds such.
 type updateOperator struct {
-	name  string
-	parse func(p *updateParser, n *updateNode, argument Value, at *place) error
+	name    string
+	parse   func(p *updateParser, n *updateNode, argument Value, at *place) error
+	operand bool
 }
 
 // The operators of updates (MongoDB manual: "Update Operators"). A new one is a row here and an edit.
@@ -28,21 +32,21 @@ var updateOperators []updateOperator
 
 func init() { // not an initial value: the functions list the operators in their errors
 	updateOperators = []updateOperator{
-		{"$set", parseSet},
-		{"$unset", parseUnset},
-		{"$inc", parseArithmetic(number.add)},
-		{"$mul", parseArithmetic(number.times)},
-		{"$min", parseExtreme(-1)},
-		{"$max", parseExtreme(1)},
-		{"$bit", parseBit},
-		{"$currentDate", parseCurrentDate},
-		{"$rename", parseRename},
-		{"$setOnInsert", parseSetOnInsert},
-		{"$push", parsePush},
-		{"$addToSet", parseAddToSet},
-		{"$pop", parsePop},
-		{"$pull", parsePull},
-		{"$pullAll", parsePullAll},
+		{"$set", parseSet, true},
+		{"$unset", parseUnset, false},
+		{"$inc", parseArithmetic(number.add), false},
+		{"$mul", parseArithmetic(number.times), false},
+		{"$min", parseExtreme(-1), true},
+		{"$max", parseExtreme(1), true},
+		{"$bit", parseBit, false},
+		{"$currentDate", parseCurrentDate, false},
+		{"$rename", parseRename, false},
+		{"$setOnInsert", parseSetOnInsert, true},
+		{"$push", parsePush, true},
+		{"$addToSet", parseAddToSet, true},
+		{"$pop", parsePop, false},
+		{"$pull", parsePull, true},
+		{"$pullAll", parsePullAll, true},
 	}
 }
 
@@ -55,7 +59,10 @@ const fieldArrayFilters = "arrayFilters"
 // an array, `$[x]` each that the array filter for x accepts; the filters stand beside the operators:
 // {"$set":{"lines.$[x].open":false},"arrayFilters":[{"x.amount":0}]}. No path may begin with another one. All operators
 // see the document as it was, and new fields come in the order of their names (compareFieldNames).
-func ParseUpdate(text []byte, limits Limits) (*Update, error) {
+//
+// dates is what the collection declares: operands and conditions for such fields may hold ISO texts. What else comes to
+// stand there is for Dates.Convert to check.
+func ParseUpdate(text []byte, dates *Dates, limits Limits) (*Update, error) {
 	limits = limits.WithDefaults()
 	d, err := ParseValue(text, limits)
 	if err != nil {
@@ -69,10 +76,11 @@ func ParseUpdate(text []byte, limits Limits) (*Update, error) {
 	default:
 		return nil, updateError("", "the update is %s; give an object of operators, such as {\"$set\":{\"title\":\"x\"}}", describeKind(kind))
 	}
-	p := &updateParser{limits: limits, root: &updateNode{}, compiler: compiler{elements: 1}}
+	p := &updateParser{limits: limits, dates: dates.tree(), root: &updateNode{}, compiler: compiler{elements: 1}}
 	p.index = map[string]*updateNode{"": p.root}
 	var at *place
 	filters := d.Field(fieldArrayFilters)
+	p.elementDates(d.Root(), filters)
 	if err := p.arrayFilters(filters, at.field(fieldArrayFilters)); err != nil {
 		return nil, asUpdateError(err)
 	}
@@ -115,7 +123,13 @@ func (p *updateParser) operator(o Value, at *place) error {
 	for v := o.First(); v.Exists(); v = v.Next() {
 		at := at.field(string(v.Name()))
 		n := &updateNode{path: string(v.Name()), at: at.pointer()}
-		if err := operator.parse(p, n, v, at); err != nil {
+		argument := v
+		if operator.operand {
+			if argument, err = p.declared(n.path).operand(v, at); err != nil {
+				return err
+			}
+		}
+		if err := operator.parse(p, n, argument, at); err != nil {
 			return err
 		}
 	}

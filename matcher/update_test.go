@@ -38,7 +38,7 @@ func TestUpdateApply(t *testing.T) {
 		{``, `{"$set":{"a.b":1},"$inc":{"n":2},"$unset":{"z":1}}`, `{"a":{"b":1},"n":2}`},
 	}
 	for _, row := range rows {
-		u, err := ParseUpdate([]byte(row.update), Limits{})
+		u, err := ParseUpdate([]byte(row.update), nil, Limits{})
 		if err != nil {
 			t.Errorf("%s: %v", row.update, err)
 			continue
@@ -79,7 +79,7 @@ func TestUpdateChanged(t *testing.T) {
 		{`{"a":[1]}`, `{"$set":{"a.1":null}}`, true},
 	}
 	for _, row := range rows {
-		u, err := ParseUpdate([]byte(row.update), Limits{})
+		u, err := ParseUpdate([]byte(row.update), nil, Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +122,7 @@ func TestUpdateRefuses(t *testing.T) {
 		{`{}`, `{"$set":{"` + strings.Repeat("a.", 100) + `a":1}}`, CodeDocumentTooLarge, "/$set/" + strings.Repeat("a.", 100) + "a", "MaxDocumentDepth"},
 	}
 	for _, row := range rows {
-		u, err := ParseUpdate([]byte(row.text), Limits{})
+		u, err := ParseUpdate([]byte(row.text), nil, Limits{})
 		if err == nil {
 			_, _, err = u.Apply(mustParse(t, row.before), 0, Limits{})
 		}
@@ -137,7 +137,7 @@ func TestUpdatePaddingIsBounded(t *testing.T) {
 		fmt.Fprintf(document, ",[]")
 		fmt.Fprintf(update, `,"a.%d.9999":1`, i)
 	}
-	u, err := ParseUpdate([]byte(`{"$set":{`+update.String()[1:]+`}}`), Limits{})
+	u, err := ParseUpdate([]byte(`{"$set":{`+update.String()[1:]+`}}`), nil, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +274,7 @@ func TestUpdateWide(t *testing.T) {
 		fmt.Fprintf(want, `,"f%d":%d`, i*2, i)
 	}
 	before, patch, after := "{"+document.String()[1:]+"}", "{"+update.String()[1:]+"}", "{"+want.String()[1:]+"}"
-	u, err := ParseUpdate([]byte(`{"$set":`+patch+`}`), Limits{})
+	u, err := ParseUpdate([]byte(`{"$set":`+patch+`}`), nil, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,6 +283,10 @@ func TestUpdateWide(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkApply(t, u, before, patch, after)
+}
+
+func parsePlainUpdate(text []byte, limits Limits) (*Update, error) {
+	return ParseUpdate(text, nil, limits)
 }
 
 func FuzzUpdate(f *testing.F) {
@@ -303,7 +307,7 @@ func FuzzUpdate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, parse := range []func([]byte, Limits) (*Update, error){ParseUpdate, ParseMergePatch} {
+		for _, parse := range []func([]byte, Limits) (*Update, error){parsePlainUpdate, ParseMergePatch} {
 			u, err := parse(slices.Clone(update), Limits{})
 			if err != nil {
 				continue

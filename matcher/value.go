@@ -2,7 +2,8 @@ package matcher
 
 import "math"
 
-// Kind is the type of a value, in the terms of MongoDB. The numbers are ours; TypeOrder gives MongoDB's order.
+// Kind is the type of a value, in the terms of MongoDB. The numbers are ours, and stand in stored sets of types: a new kind
+// comes at the end. TypeOrder gives MongoDB's order.
 type Kind uint8
 
 const (
