@@ -51,6 +51,7 @@ type applier struct {
 	maxWriteLag uint64
 	epochs      map[epochKey]epoch
 	pruned      []uint64 // per log partition: tombstones below this offset are gone
+	seen        *seenTypes
 
 	metrics *Metrics
 }
@@ -61,8 +62,9 @@ type group struct {
 	changes  []*matcher.Change
 	entries  map[documentKey]entry
 	fences   []epochKey
-	controls bool // the catalog changed
-	dirty    bool // the vector moved
+	seen     map[epochKey]*seenSet // what is new in it
+	controls bool                  // the catalog changed
+	dirty    bool                  // the vector moved
 }
 
 func (a *applier) begin() *group {
@@ -116,6 +118,7 @@ func (a *applier) stageWrite(g *group, it *item, offset uint64) error {
 	e := g.entries[key]
 	e.head.document = it.after
 	g.entries[key] = e
+	a.see(g, epochKey{key.partition, key.collection}, it.after)
 	a.metrics.WritesAccepted.Add(1)
 	return nil
 }
@@ -157,6 +160,7 @@ func (a *applier) applyFence(g *group, key epochKey, r *ingest.Record, offset ui
 		}
 	}
 	g.fences = append(g.fences, key)
+	delete(g.seen, key)
 	a.advance(g, key.partition, offset)
 	if c, ok := a.catalog.byID[key.collection]; ok && a.fenced(c) && c.Fence == matcher.FenceDrop {
 		a.catalog = a.catalog.forget(c.ID)
@@ -329,6 +333,9 @@ func (a *applier) batch(g *group) (*pebble.Batch, error) {
 			return nil, err
 		}
 	}
+	if err := a.seen.toBatch(b, g); err != nil {
+		return nil, err
+	}
 	if g.controls {
 		if err := a.catalogToBatch(b); err != nil {
 			return nil, err
@@ -352,7 +359,7 @@ func (a *applier) tombstoneToBatch(b *pebble.Batch, k documentKey, h head) error
 }
 
 func (a *applier) fenceToBatch(b *pebble.Batch, f epochKey) error {
-	for _, kind := range []byte{prefixDocument, prefixTombstone} {
+	for _, kind := range []byte{prefixDocument, prefixTombstone, prefixSeen} {
 		lower, upper := collectionSpan(kind, f.partition, f.collection)
 		if err := b.DeleteRange(lower, upper, nil); err != nil {
 			return err

@@ -2,20 +2,69 @@ package storage
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/freshetdb/freshet/matcher"
 )
 
 // Settings is what a collection declares.
 type Settings struct {
-	Comment string `json:"comment,omitempty"` // free text, at most MaxCommentBytes
+	Comment string           `json:"comment,omitempty"` // free text, at most MaxCommentBytes
+	Fields  map[string]Field `json:"fields,omitempty"`  // by dotted path, at most matcher.MaxDeclaredFields
 }
+
+// Field is what a collection declares of one field.
+type Field struct {
+	Type string `json:"type"` // one of FieldTypes
+}
+
+// FieldTypes are the types that a field can be declared to have.
+var FieldTypes = []string{FieldDate}
+
+// FieldDate is the type of a field that holds dates: see matcher.Dates.
+const FieldDate = "date"
 
 // MaxCommentBytes bounds a collection's comment.
 const MaxCommentBytes = 1024
+
+// Check says what is wrong with the settings. The path of a *matcher.Error is a JSON pointer into them.
+func (s Settings) Check() error {
+	_, err := s.dates()
+	return err
+}
+
+// dates checks the settings and returns what they declare of dates.
+func (s Settings) dates() (*matcher.Dates, error) {
+	if len(s.Comment) > MaxCommentBytes {
+		return nil, &matcher.Error{Code: matcher.CodeFieldInvalid, Path: "/comment", Limit: MaxCommentBytes,
+			Detail: fmt.Sprintf("the comment has %d bytes; the limit is %d: shorten it", len(s.Comment), MaxCommentBytes)}
+	}
+	paths := slices.Sorted(maps.Keys(s.Fields))
+	for _, path := range paths {
+		if f := s.Fields[path]; f.Type != FieldDate {
+			return nil, f.unknown(path)
+		}
+	}
+	dates, err := matcher.DeclareDates(paths)
+	if bad := (*matcher.Error)(nil); errors.As(err, &bad) {
+		moved := *bad
+		moved.Path = "/fields" + bad.Path
+		return nil, &moved
+	}
+	return dates, err
+}
+
+func (f Field) unknown(path string) error {
+	detail := fmt.Sprintf("the type %q is unknown; known is %s", f.Type, strings.Join(FieldTypes, ", "))
+	if near := matcher.Nearest(f.Type, FieldTypes); near != "" {
+		detail += fmt.Sprintf("; did you mean %s?", near)
+	}
+	return &matcher.Error{Code: matcher.CodeFieldInvalid, Path: "/fields" + matcher.PointerStep(path) + "/type", Detail: detail}
+}
 
 // Collection is a named set of documents as the control partition has it.
 type Collection struct {
@@ -27,7 +76,12 @@ type Collection struct {
 	// Fence is the last fence that the control partition ordered; FenceDrop: the collection is gone, and is kept only
 	// until every data partition has its fence.
 	Fence matcher.Fence `json:"fence,omitempty"`
+
+	dates *matcher.Dates
 }
+
+// Dates is what the settings declare of dates; nil: nothing.
+func (c Collection) Dates() *matcher.Dates { return c.dates }
 
 // genesis is the first record of the control partition: what holds for the whole life of the log.
 type genesis struct {
@@ -50,6 +104,7 @@ type putCollection struct {
 	App      string   `json:"app"`
 	Name     string   `json:"name"`
 	Settings Settings `json:"settings"`
+	Missing  bool     `json:"missing,omitempty"` // only if it does not exist
 }
 
 type fenceOrder struct {
@@ -107,9 +162,16 @@ func (c *catalog) apply(body controlBody) (*catalog, controlResult) {
 }
 
 func (c *catalog) put(p putCollection) (*catalog, controlResult) {
+	dates, err := p.Settings.dates()
+	if err != nil {
+		return c, controlResult{err: err}
+	}
 	name := collectionName{p.App, p.Name}
-	next := c.clone()
 	id, exists := c.byName[name]
+	if exists && p.Missing {
+		return c, controlResult{collection: c.byID[id]}
+	}
+	next := c.clone()
 	if !exists {
 		if c.count(p.App) >= MaxCollections {
 			return c, controlResult{err: ErrTooManyCollections}
@@ -120,7 +182,7 @@ func (c *catalog) put(p putCollection) (*catalog, controlResult) {
 		next.byID[id] = Collection{ID: id, App: p.App, Name: p.Name}
 	}
 	collection := next.byID[id]
-	collection.Settings = p.Settings
+	collection.Settings, collection.dates = p.Settings, dates
 	next.byID[id] = collection
 	return next, controlResult{collection: collection, created: !exists}
 }

@@ -17,6 +17,8 @@ const FormatVersion = 1
 //	t partition:u16 collection:u32 id   its tombstone: write id (12 bytes), offset:u64
 //	x partition:u16 offset:u64          a tombstone's time: collection:u32 id
 //	e partition:u16 collection:u32      the collection's epoch in this log partition: epoch:u32, fence:u8, offset:u64
+//	s partition:u16 collection:u32 path what the documents written there showed at the path: a set of types:u32; the
+//	                                    path \x00, which is none, says that there were more than MaxSeenPaths
 //	c collection:u32                    the collection as the control partition has it, JSON
 //	m constants                         genesis, JSON
 //	v                                   the applied vector: format:u8 incarnation:u64 sequence:u64 next:u64...
@@ -25,6 +27,7 @@ const (
 	prefixTombstone  = 't'
 	prefixExpiry     = 'x'
 	prefixEpoch      = 'e'
+	prefixSeen       = 's'
 	prefixCollection = 'c'
 )
 

@@ -14,5 +14,6 @@ type Metrics struct {
 	Replayed       atomic.Uint64 // records replayed at the start
 	CacheHits      atomic.Uint64 // documents found in the cache
 	CacheMisses    atomic.Uint64 // documents read from Pebble
+	FullSeenSets   atomic.Int64  // collections' log partitions with more paths than MaxSeenPaths
 	Snapshots      atomic.Int64  // snapshots open now
 }

@@ -59,6 +59,7 @@ func (s *Store) replayEntries(entries []ingest.Entry) error {
 	if err := errors.Join(batch.Commit(pebble.NoSync), batch.Close()); err != nil {
 		return err
 	}
+	s.loop.seen.commit(g)
 	s.publish()
 	return s.flushIfDue()
 }
@@ -75,6 +76,7 @@ func (a *applier) replayEntry(g *group, e ingest.Entry) error {
 	case ingest.RecordWrite:
 		a.applyWrite(g, documentKey{r.Collection, e.Partition, r.ID}, &r, e.Offset)
 		a.sequence++
+		return a.seeText(g, epochKey{e.Partition, r.Collection}, r.After)
 	case ingest.RecordFence:
 		a.applyFence(g, epochKey{e.Partition, r.Collection}, &r, e.Offset)
 		a.sequence++

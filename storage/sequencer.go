@@ -207,6 +207,7 @@ func (s *Store) commit(g *group, batch *pebble.Batch) error {
 	if err := errors.Join(batch.Commit(pebble.NoSync), batch.Close()); err != nil {
 		return fmt.Errorf("commit the state: %w", err)
 	}
+	s.loop.seen.commit(g)
 	for key, e := range g.entries {
 		cached := cacheKey{key.collection, s.loop.epochs[epochKey{key.partition, key.collection}].number, key.id}
 		if e.head.document != nil {

@@ -44,7 +44,8 @@ type Store struct {
 	published atomic.Pointer[published]
 
 	failure   failure
-	loop      *applier       // of the apply loop alone
+	loop      *applier // of the apply loop alone
+	seen      *seenTypes
 	entries   []ingest.Entry // of the apply loop alone: reused from group to group
 	payloads  []byte         // the same
 	unflushed int64          // of the apply loop alone: bytes applied since the last flush
@@ -85,6 +86,7 @@ func Open(cfg Config, log ingest.Log) (*Store, error) {
 	if s.loop, err = s.loadApplier(); err != nil {
 		return nil, errors.Join(fmt.Errorf("read the state in %s: %w", cfg.Dir, err), s.db.Close())
 	}
+	s.seen = s.loop.seen
 	s.publish()
 	return s, nil
 }
@@ -133,6 +135,7 @@ func (s *Store) loadApplier() (*applier, error) {
 		db: s.db, cache: s.cache, limits: s.config.Limits, metrics: &s.metrics,
 		catalog: emptyCatalog(), maxWriteLag: s.config.MaxWriteLag,
 		epochs: map[epochKey]epoch{}, pruned: make([]uint64, s.log.Partitions()),
+		seen: newSeenTypes(&s.metrics),
 	}
 	a.vector.Next = make([]uint64, s.log.Partitions())
 	raw, closer, err := s.db.Get(keyVector)
@@ -154,6 +157,9 @@ func (s *Store) loadApplier() (*applier, error) {
 		return nil, err
 	}
 	if err := a.loadEpochs(); err != nil {
+		return nil, err
+	}
+	if err := a.loadSeen(); err != nil {
 		return nil, err
 	}
 	return a, s.checkBounds(a.vector)
@@ -199,6 +205,9 @@ func (a *applier) loadCatalog() error {
 		var c Collection
 		if err := json.Unmarshal(value, &c); err != nil {
 			return fmt.Errorf("read a collection: %w", err)
+		}
+		if c.dates, err = c.Settings.dates(); err != nil {
+			return fmt.Errorf("read the settings of collection %q: %w", c.Name, err)
 		}
 		a.catalog.byID[c.ID] = c
 		if c.Fence != matcher.FenceDrop {

@@ -141,13 +141,22 @@ func (s *Store) submit(ctx context.Context, r *request) (matcher.Vector, error) 
 	}
 }
 
-// PutCollection creates a collection or changes its settings.
+// PutCollection creates a collection, or replaces its settings. They hold for what is read and written from then on: documents
+// that are stored, and queries that are compiled, stay as they are.
 func (s *Store) PutCollection(ctx context.Context, app, name string, settings Settings) (c Collection, created bool, err error) {
-	if len(settings.Comment) > MaxCommentBytes {
-		return c, false, &matcher.Error{Code: matcher.CodeDocumentInvalid, Path: "/comment", Limit: MaxCommentBytes,
-			Detail: fmt.Sprintf("the comment has %d bytes; the limit is %d: shorten it", len(settings.Comment), MaxCommentBytes)}
+	if err := settings.Check(); err != nil {
+		return c, false, err
 	}
-	r := controlRequest(controlBody{Put: &putCollection{App: app, Name: name, Settings: settings}}, s.NewWriteID())
+	return s.put(ctx, putCollection{App: app, Name: name, Settings: settings})
+}
+
+// EnsureCollection creates a collection, without settings, if it does not exist.
+func (s *Store) EnsureCollection(ctx context.Context, app, name string) (c Collection, created bool, err error) {
+	return s.put(ctx, putCollection{App: app, Name: name, Missing: true})
+}
+
+func (s *Store) put(ctx context.Context, p putCollection) (c Collection, created bool, err error) {
+	r := controlRequest(controlBody{Put: &p}, s.NewWriteID())
 	if _, err := s.submit(ctx, r); err != nil {
 		return c, false, err
 	}
