@@ -124,7 +124,7 @@ func (g *Gateway) collectionForWrite(ctx context.Context, app, name string) (c s
 	if found || err != nil {
 		return c, false, err
 	}
-	return g.store.PutCollection(ctx, app, name, storage.Settings{})
+	return g.store.EnsureCollection(ctx, app, name)
 }
 
 // positionPoll is how often a node that has not reached minPosition is looked at again.

@@ -2,15 +2,16 @@ package gateway
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
-	"strconv"
+	"slices"
 
 	"github.com/freshetdb/freshet/matcher"
 	"github.com/freshetdb/freshet/storage"
 )
 
 // settingNames are the fields of a collection's settings.
-var settingNames = []string{"comment"}
+var settingNames = []string{"comment", "fields"}
 
 // listCollections answers GET /v1/db.
 func (c *call) listCollections() error {
@@ -64,11 +65,47 @@ func readSettings(text []byte) (s storage.Settings, err error) {
 		return s, err
 	}
 	s.Comment = in.text("comment")
-	if len(s.Comment) > storage.MaxCommentBytes {
-		return s, &Problem{Code: "field-invalid", Path: "/comment", Limit: storage.MaxCommentBytes,
-			Detail: "The comment has " + strconv.Itoa(len(s.Comment)) + " bytes, more than the " + strconv.Itoa(storage.MaxCommentBytes) + " allowed; shorten it."}
+	if in.err != nil {
+		return s, in.err
 	}
-	return s, in.err
+	if s.Fields, err = readFields(in.json("fields")); err != nil {
+		return s, err
+	}
+	return s, s.Check()
+}
+
+// readFields reads what a collection declares of its fields: {"published":{"type":"date"}}; nil if that is nothing.
+func readFields(text []byte) (map[string]storage.Field, error) {
+	if text == nil {
+		return nil, nil
+	}
+	bad := func(path, what string) error {
+		return &Problem{Code: "field-invalid", Path: "/fields" + path, Detail: what + ` must be an object, such as {"type":"date"}.`}
+	}
+	declared, err := decodeObject(text)
+	if err != nil {
+		return nil, bad("", `Declared fields by their paths`)
+	}
+	fields := make(map[string]storage.Field, len(declared))
+	for _, path := range slices.Sorted(maps.Keys(declared)) {
+		at, value := pointer(path), declared[path]
+		if value[0] != '{' {
+			return nil, bad(at, "What is declared of a field")
+		}
+		in, err := jsonInput(value, []string{"type"})
+		f := storage.Field{}
+		if err == nil {
+			f.Type = in.text("type")
+			err = in.err
+		}
+		if err != nil {
+			p := problemOf(err)
+			p.Path = "/fields" + at + p.Path
+			return nil, p
+		}
+		fields[path] = f
+	}
+	return fields, nil
 }
 
 func (c *call) writeSettings(status int, s storage.Settings) error {

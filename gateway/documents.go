@@ -155,16 +155,12 @@ func (c *call) update() error {
 	if err != nil {
 		return err
 	}
-	parse := func(text []byte, limits matcher.Limits) (*matcher.Update, error) { return matcher.ParseUpdate(text, nil, limits) }
-	if media == contentMerge {
-		parse = matcher.ParseMergePatch
-	}
-	update, err := parse(text, c.cfg.Limits)
+	update, err := c.parseUpdate(text, media)
 	if err != nil {
 		return err
 	}
 	result, err := c.write(c.r.Context(), writeRequest{
-		app: c.route.app, collection: c.route.collection, id: c.route.id, preconditions: pre,
+		app: c.route.app, collection: c.route.collection, id: c.route.id, preconditions: pre, update: true,
 		after: func(before *matcher.Document) (image, error) {
 			user, changed, err := update.Apply(before, c.now().UnixMilli(), c.cfg.Limits)
 			if err != nil {
@@ -180,6 +176,16 @@ func (c *call) update() error {
 		return err
 	}
 	return c.answerWrite(c.route.id, result)
+}
+
+// parseUpdate reads an update. Operands for declared dates may be texts; what that makes of the document is looked at again
+// as it is written, because the declaration can change until then.
+func (c *call) parseUpdate(text []byte, media string) (*matcher.Update, error) {
+	if media == contentMerge {
+		return matcher.ParseMergePatch(text, c.cfg.Limits)
+	}
+	collection, _ := c.store.Collection(c.route.app, c.route.collection)
+	return matcher.ParseUpdate(text, collection.Dates(), c.cfg.Limits)
 }
 
 // remove answers DELETE /v1/db/{collection}/{id}.
@@ -246,10 +252,6 @@ func (c *call) load() error {
 	if err != nil {
 		return err
 	}
-	query, err := request.compile(c.cfg.Limits)
-	if err != nil {
-		return err
-	}
 	if err := matcher.CheckID(c.route.id, c.cfg.Limits); err != nil {
 		return err
 	}
@@ -259,6 +261,10 @@ func (c *call) load() error {
 	}
 	defer c.closeSnapshot(snapshot)
 	collection, found, err := c.collection(c.route.app, c.route.collection)
+	if err != nil {
+		return err
+	}
+	query, err := request.compile(collection, c.cfg.Limits)
 	if err != nil {
 		return err
 	}

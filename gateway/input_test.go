@@ -3,6 +3,8 @@ package gateway
 import (
 	"encoding/json"
 	"testing"
+
+	"github.com/freshetdb/freshet/storage"
 )
 
 func TestShorthand(t *testing.T) {
@@ -45,7 +47,7 @@ func FuzzURLQuery(f *testing.F) {
 			q, err = readQuery(in)
 		}
 		if err == nil {
-			_, err = q.compile(testLimits)
+			_, err = q.compile(storage.Collection{}, testLimits)
 		}
 		if err == nil {
 			if q.spec.Skip < 0 || q.spec.Limit < 0 {

@@ -29,6 +29,7 @@ type problemKind struct {
 var problemKinds = []problemKind{
 	{"json-invalid", 400, "The text is not valid JSON", 0, "The body, a parameter or a frame is not JSON, or holds JSON that no document can hold (such as invalid UTF-8)."},
 	{"document-invalid", 400, "The document cannot be stored", 0, "The JSON is well-formed but is not a document: not an object, or a metadata field has a wrong form."},
+	{"type-mismatch", 400, "The value has not the declared type", 0, "The collection declares the field, and the value is not of its type nor can be read as such; `path` points at the value in the document or update."},
 	{"id-invalid", 400, "The document id is not allowed", 0, "An `_id` is a string of 1 to 512 bytes of UTF-8 without control characters, and neither `.` nor `..`."},
 	{"id-mismatch", 400, "The document has another id than the URL", 0, "The `_id` in the body must equal the id in the URL, or be left out."},
 	{"id-not-string", 400, "Ids are strings", 0, "A filter compares `_id` with something that is not a string."},

@@ -87,6 +87,12 @@ func (c *call) count() error {
 	})
 }
 
+// explanation is the answer to explain.
+type explanation struct {
+	matcher.Explanation
+	Warnings []warning `json:"warnings,omitempty"` // as a subscription would get them
+}
+
 // explain answers GET and POST /v1/db/{collection}:explain.
 func (c *call) explain() error {
 	in, err := c.fields(explainNames)
@@ -94,7 +100,7 @@ func (c *call) explain() error {
 		return err
 	}
 	return c.read(in, func(r read) error {
-		body, err := json.Marshal(r.query.Explain())
+		body, err := json.Marshal(explanation{r.query.Explain(), c.warnings(r.query, r.collection)})
 		if err != nil {
 			return err
 		}
@@ -119,14 +125,14 @@ func (c *call) read(in *input, do func(read) error) error {
 		return err
 	}
 	r := read{request: request}
-	if r.query, err = request.compile(c.cfg.Limits); err != nil {
-		return err
-	}
 	if r.snapshot, err = c.snapshotAt(c.r.Context(), request.minPosition); err != nil {
 		return err
 	}
 	defer c.closeSnapshot(r.snapshot)
 	if r.collection, r.found, err = c.collection(c.route.app, c.route.collection); err != nil {
+		return err
+	}
+	if r.query, err = request.compile(r.collection, c.cfg.Limits); err != nil {
 		return err
 	}
 	r.key = r.query.Key(r.collection.ID)

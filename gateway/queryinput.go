@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/freshetdb/freshet/matcher"
+	"github.com/freshetdb/freshet/storage"
 )
 
 // The names that each kind of read takes, in a URL, a body or a frame alike.
@@ -107,7 +108,9 @@ func checkOptions(in *input) {
 	}
 }
 
-// compile makes the query. The path of an error is the place in the request.
-func (q queryInput) compile(limits matcher.Limits) (*matcher.Query, error) {
-	return matcher.Compile(q.spec, limits)
+// compile makes the query for a collection. The path of an error is the place in the request.
+func (q queryInput) compile(c storage.Collection, limits matcher.Limits) (*matcher.Query, error) {
+	spec := q.spec
+	spec.Dates = c.Dates()
+	return matcher.Compile(spec, limits)
 }

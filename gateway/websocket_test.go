@@ -14,6 +14,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/freshetdb/freshet/fanout"
+	"github.com/freshetdb/freshet/storage"
 )
 
 // testSocket is a client of the WebSocket.
@@ -498,7 +499,7 @@ func FuzzSocketFrame(f *testing.F) {
 			_ = unknownName("field-unknown", "field", name, frame.Fields).body()
 		}
 		if q, err := readQuery(in); err == nil {
-			_, _ = q.compile(testLimits)
+			_, _ = q.compile(storage.Collection{}, testLimits)
 		} else if problemOf(err).Code == "internal" {
 			t.Fatalf("%s: %v", text, err)
 		}

@@ -13,6 +13,7 @@ import (
 type writeRequest struct {
 	app, collection, id string
 	preconditions       preconditions
+	update              bool // where the document is like that already, no version is made
 	// after computes the user's fields and `_acl` from the stored document (nil: there is none).
 	after func(before *matcher.Document) (image, error)
 }
@@ -70,6 +71,9 @@ func (g *Gateway) tryWrite(ctx context.Context, w writeRequest) (result written,
 	if err != nil {
 		return result, true, err
 	}
+	if err := g.declare(&want, collection, head.Document, w.update); err != nil {
+		return result, true, err
+	}
 	if want.unchanged {
 		result.document = head.Document
 		result.position = g.store.Vector()
@@ -91,6 +95,22 @@ func (g *Gateway) tryWrite(ctx context.Context, w writeRequest) (result written,
 		return result, false, fmt.Errorf("write a document: %w", err)
 	}
 	return written{attempt.After, head.Document == nil, outcome.Position}, outcome.Accepted, nil
+}
+
+// declare gives the document the types that its collection declares.
+func (g *Gateway) declare(want *image, c storage.Collection, before *matcher.Document, update bool) error {
+	if want.user == nil || want.unchanged {
+		return nil
+	}
+	user, err := c.Dates().Convert(want.user, g.cfg.Limits)
+	if err != nil {
+		return err
+	}
+	if user != want.user {
+		want.user = user
+		want.unchanged = update && before != nil && matcher.SameContent(before, user)
+	}
+	return nil
 }
 
 // stamp makes the metadata of the next state of a document. Generations grow by one and begin at 1; a time of update
