@@ -161,7 +161,8 @@ func (r *exampleRun) value(word, text string) error {
 		r.given = append(r.given, d)
 		return err
 	case "update":
-		r.edit, r.parse = text, ParseUpdate
+		r.edit = text
+		r.parse = func(text []byte, limits Limits) (*Update, error) { return ParseUpdate(text, nil, limits) }
 	case "patch":
 		r.edit, r.parse = text, ParseMergePatch
 	case "expr":
