@@ -53,7 +53,7 @@ func (n *updateNode) finish() {
 func (n *updateNode) settle() {
 	slices.SortFunc(n.children, func(a, b *updateNode) int { return compareFieldNames(a.name, b.name) })
 	n.makes = n.elements || n.edit != nil && n.edit.makes()
-	n.strict = n.elements || n.edit != nil && n.edit != edit(unsetEdit{})
+	n.strict = n.elements || n.edit != nil && n.edit != edit(unsetEdit{}) && n.edit != edit(unresolvedEdit{})
 	for _, c := range n.children {
 		n.strict = n.strict || c.strict
 		if c.makes {

@@ -47,7 +47,7 @@ func parseSetOnInsert(p *updateParser, n *updateNode, argument Value, _ *place) 
 }
 
 // renameEdit is $rename. It stands at both paths: at the old one the field goes, at the new one, whose place it takes if
-// that is there, it comes. Where the old one is missing nothing happens.
+// that is there, it comes. Where the old one is missing nothing happens, but a path that cannot be gone is refused.
 type renameEdit struct {
 	unresolvedEdit
 	from []string
@@ -81,10 +81,14 @@ func (e *updateWriter) resolve(n *updateNode, root Value, insert bool) *updateNo
 	resolved := &updateNode{name: n.name, path: n.path, at: n.at, edit: n.edit, elements: n.elements, filter: n.filter}
 	switch edit := n.edit.(type) {
 	case insertEdit:
-		if !insert {
+		switch {
+		case insert:
+			resolved.edit = setEdit{edit.value}
+		case strings.Contains(n.path, "$["):
+			resolved.edit = unresolvedEdit{} // MongoDB wants the array even where nothing is set
+		default:
 			return nil
 		}
-		resolved.edit = setEdit{edit.value}
 	case renameEdit:
 		v, inArray := e.follow(n, root, edit.from)
 		if !v.Exists() {

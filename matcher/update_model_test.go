@@ -269,23 +269,6 @@ func lookup(v any, path []string) (any, bool) {
 	return v, true
 }
 
-// leadsOn reports whether nothing on the way of a path excludes what comes behind it.
-func leadsOn(doc any, path []string) bool {
-	for i := range path {
-		at, there := lookup(doc, path[:i])
-		switch at.(type) {
-		case *plainObject:
-		case []any:
-			if _, err := strconv.Atoi(path[i]); err != nil {
-				return false
-			}
-		default:
-			return !there
-		}
-	}
-	return true
-}
-
 // throughList reports whether an array lies on the way of a path.
 func throughList(doc any, path []string) bool {
 	for i := range path {
@@ -295,6 +278,12 @@ func throughList(doc any, path []string) bool {
 		}
 	}
 	return false
+}
+
+// lenient reports whether the edit passes over a path that leads nowhere: $unset, and $setOnInsert where nothing is
+// inserted.
+func (e naiveEdit) lenient() bool {
+	return e.operator == "$unset" || e.operator == "$setOnInsert" && !e.makes
 }
 
 // edited is v after the edit at path. ok is false where it is refused.
@@ -326,7 +315,7 @@ func (e naiveEdit) edited(v any, exists bool, path []string) (after any, ok bool
 	case []any:
 		i, err := strconv.Atoi(name)
 		if err != nil {
-			return v, e.operator == "$unset"
+			return v, e.lenient()
 		}
 		if i >= len(parent) && !e.makes {
 			return v, true
@@ -341,7 +330,24 @@ func (e naiveEdit) edited(v any, exists bool, path []string) (after any, ok bool
 	if !exists && e.makes {
 		return e.edited(&plainObject{}, true, path)
 	}
-	return v, !exists || e.operator == "$unset"
+	return v, !exists || e.lenient()
+}
+
+// viable says whether each part of a path asks an object for a field or an array for an element.
+func viable(v any, path []string) bool {
+	for i := range path {
+		parent, there := lookup(v, path[:i])
+		if _, isObject := parent.(*plainObject); !there || isObject {
+			continue
+		}
+		if _, isList := parent.([]any); !isList {
+			return false
+		}
+		if _, err := strconv.Atoi(path[i]); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func comparePaths(a, b []string) int {
@@ -369,12 +375,15 @@ func naiveApply(doc any, insert bool, edits []naiveEdit, filters map[string]func
 	for _, e := range edits {
 		switch {
 		case e.operator == "$setOnInsert" && !insert:
-			continue
+			if !strings.Contains(strings.Join(e.path, "."), "$[") {
+				continue
+			}
+			e.makes, e.apply = false, func(v any, _ bool) (any, bool) { return v, true }
 		case e.rename != nil:
-			v, there := lookup(doc, e.path)
-			if !leadsOn(doc, e.path) {
+			if !viable(doc, e.path) {
 				return nil, false
 			}
+			v, there := lookup(doc, e.path)
 			if !there {
 				continue
 			}
