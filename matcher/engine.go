@@ -30,7 +30,7 @@ type slot struct {
 // collectionIndex holds the filter groups of one collection.
 type collectionIndex struct {
 	id     CollectionID
-	groups map[string]*filterGroup // by the filter's normal form
+	groups map[string]*filterGroup // by the filter's key
 	scan   []*filterGroup          // those that are evaluated for every change
 	byID   map[string][]*filterGroup
 }
@@ -38,7 +38,7 @@ type collectionIndex struct {
 // filterGroup is one filter and the registered queries that share it.
 type filterGroup struct {
 	collection *collectionIndex
-	text       string
+	key        string // of the filter
 	filter     *node
 	ids        []string // where pinned
 	pinned     bool
@@ -59,9 +59,10 @@ func (e *Engine) Install(c CollectionID, q *Query) Ordinal {
 		index = &collectionIndex{id: c, groups: make(map[string]*filterGroup), byID: make(map[string][]*filterGroup)}
 		e.collections[c] = index
 	}
-	group := index.groups[q.filterText]
+	key := q.filterKey()
+	group := index.groups[key]
 	if group == nil {
-		group = &filterGroup{collection: index, text: q.filterText, filter: q.filter, ids: q.ids, pinned: q.pinned}
+		group = &filterGroup{collection: index, key: key, filter: q.filter, ids: q.ids, pinned: q.pinned}
 		index.add(group)
 	}
 	o := e.ordinal()
@@ -104,7 +105,7 @@ func (e *Engine) Remove(o Ordinal) {
 }
 
 func (x *collectionIndex) add(g *filterGroup) {
-	x.groups[g.text] = g
+	x.groups[g.key] = g
 	if !g.pinned {
 		g.place = len(x.scan)
 		x.scan = append(x.scan, g)
@@ -116,7 +117,7 @@ func (x *collectionIndex) add(g *filterGroup) {
 }
 
 func (x *collectionIndex) remove(g *filterGroup) {
-	delete(x.groups, g.text)
+	delete(x.groups, g.key)
 	if !g.pinned {
 		last := len(x.scan) - 1
 		moved := x.scan[last]

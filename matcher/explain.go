@@ -4,12 +4,13 @@ import "encoding/json"
 
 // Explanation says how a query is understood, found and matched.
 type Explanation struct {
-	Filter  json.RawMessage `json:"filter"`           // in normal form
-	Sort    json.RawMessage `json:"sort,omitempty"`   // pairs of field and direction, `_id` included; ordered queries only
-	Window  *ExplainWindow  `json:"window,omitempty"` // ordered queries only
-	Fields  json.RawMessage `json:"fields,omitempty"` // the projection in normal form
-	FoundBy string          `json:"foundBy"`          // FoundByID or FoundByScan
-	IDs     []string        `json:"ids,omitempty"`    // FoundByID: the documents that can match
+	Filter    json.RawMessage `json:"filter"`              // in normal form
+	Sort      json.RawMessage `json:"sort,omitempty"`      // pairs of field and direction, `_id` included; ordered queries only
+	Window    *ExplainWindow  `json:"window,omitempty"`    // ordered queries only
+	Fields    json.RawMessage `json:"fields,omitempty"`    // the projection in normal form
+	Collation json.RawMessage `json:"collation,omitempty"` // in normal form, with the version of its tables
+	FoundBy   string          `json:"foundBy"`             // FoundByID or FoundByScan
+	IDs       []string        `json:"ids,omitempty"`       // FoundByID: the documents that can match
 }
 
 // ExplainWindow is the part of the order that a query shows.
@@ -34,6 +35,9 @@ func (q *Query) Explain() Explanation {
 	}
 	if q.projection != nil {
 		x.Fields = json.RawMessage(q.projection.Normal())
+	}
+	if q.collation != nil {
+		x.Collation = json.RawMessage(q.collation.text)
 	}
 	if q.ordered {
 		x.Sort = appendNormalSort(nil, q.sort)

@@ -34,6 +34,7 @@ type expression interface {
 
 // evaluation is the state of one evaluation for one document.
 type evaluation struct {
+	collation *collation
 	root      Value
 	variables []Value // by slot
 	values    []Value // of arguments, a stack
@@ -66,20 +67,33 @@ func weight(v Value) int {
 	return int(n.span) + len(v.document.arena)/stepBytes
 }
 
-// compare is compareMissing, counted.
+// compare is order, counted.
 func (e *evaluation) compare(a, b Value) (int, error) {
 	if err := e.step(min(weight(a), weight(b))); err != nil {
 		return 0, err
 	}
-	return compareMissing(a, b), nil
+	return e.order(a, b), nil
+}
+
+// order is Compare under the query's collation, with the missing value below null, as expressions have it.
+func (e *evaluation) order(a, b Value) int {
+	order := e.collation.compare(a, b)
+	switch {
+	case order != 0 || a.Exists() == b.Exists():
+		return order
+	case a.Exists():
+		return 1
+	}
+	return -1
 }
 
 var evaluations = sync.Pool{New: func() any { return new(evaluation) }}
 
 // exprTest is $expr: a predicate on whole documents.
 type exprTest struct {
-	root  expression
-	slots int // variables in use at once, at most
+	collation *collation
+	root      expression
+	slots     int // variables in use at once, at most
 }
 
 // compileExpr compiles $expr (manual: "$expr"): documents match for which the expression is true, which every value
@@ -98,7 +112,7 @@ func compileExpr(c *compiler, v Value, at *place) (*node, error) {
 	if k, ok := root.(constantExpression); ok {
 		return &node{op: map[bool]opcode{true: opTrue, false: opFalse}[truth(k.value)]}, nil
 	}
-	return predicateLeaf(path{}, &exprTest{root: root, slots: compiling.slots}), nil
+	return predicateLeaf(path{}, &exprTest{collation: c.collation, root: root, slots: compiling.slots}), nil
 }
 
 func (x *exprTest) accepts(v Value) bool {
@@ -108,12 +122,12 @@ func (x *exprTest) accepts(v Value) bool {
 
 func (x *exprTest) eval(root Value) (Value, error) {
 	e := evaluations.Get().(*evaluation)
-	e.root, e.steps = root, 0
+	e.collation, e.root, e.steps = x.collation, root, 0
 	for len(e.variables) < x.slots {
 		e.variables = append(e.variables, Value{})
 	}
 	result, err := x.root.eval(e)
-	e.root = Value{}
+	e.collation, e.root = nil, Value{}
 	clear(e.variables)
 	clear(e.values[:cap(e.values)])
 	evaluations.Put(e)
@@ -137,18 +151,6 @@ func truth(v Value) bool {
 		return v.Float64() != 0
 	}
 	return true
-}
-
-// compareMissing is Compare with the missing value below null, as expressions have it.
-func compareMissing(a, b Value) int {
-	c := Compare(a, b)
-	switch {
-	case c != 0 || a.Exists() == b.Exists():
-		return c
-	case a.Exists():
-		return 1
-	}
-	return -1
 }
 
 // nullish reports whether v is null or missing, which most operators answer with null.

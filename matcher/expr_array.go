@@ -83,7 +83,7 @@ func evalIn(e *evaluation, args []Value) (Value, error) {
 		return Value{}, err
 	}
 	for v := args[1].First(); v.Exists(); v = v.Next() {
-		if compareMissing(v, args[0]) == 0 {
+		if e.order(v, args[0]) == 0 {
 			return valueTrue, nil
 		}
 	}
@@ -198,7 +198,7 @@ func evalIndexOfArray(e *evaluation, args []Value) (Value, error) {
 	}
 	i := int64(0)
 	for v := array.First(); v.Exists() && i < end && err == nil; v = v.Next() {
-		if i >= start && compareMissing(v, args[1]) == 0 {
+		if i >= start && e.order(v, args[1]) == 0 {
 			return int32Value(int(i)), nil
 		}
 		i++
@@ -247,7 +247,7 @@ func extreme(sign int) func(*evaluation, []Value) (Value, error) {
 			if err != nil {
 				return Value{}, err
 			}
-			if !nullish(v) && (best.IsNull() || Compare(v, best)*sign > 0) {
+			if !nullish(v) && (best.IsNull() || e.collation.compare(v, best)*sign > 0) {
 				best = v
 			}
 		}

@@ -54,7 +54,7 @@ func (c *exprCompiler) expression(v Value, at *place) (expression, error) {
 		if err != nil {
 			return nil, err
 		}
-		return folded(&listExpression{elements})
+		return c.folded(&listExpression{elements})
 	case KindObject:
 		if name := string(v.First().Name()); strings.HasPrefix(name, "$") {
 			return c.call(name, v, at)
@@ -94,7 +94,7 @@ func (c *exprCompiler) object(v Value, at *place) (expression, error) {
 		}
 		made.names, made.values = append(made.names, name), append(made.values, x)
 	}
-	return folded(made)
+	return c.folded(made)
 }
 
 // field compiles "$a.b" and "$$name.a.b".
@@ -174,7 +174,7 @@ func (c *exprCompiler) call(name string, object Value, at *place) (expression, e
 			return nil, err
 		}
 	}
-	return folded(x)
+	return c.folded(x)
 }
 
 func unknownExpression(name string, at *place) error {
@@ -306,11 +306,11 @@ const (
 )
 
 // folded computes an expression of constants once and for all. One that has no value, or a large one, stays as it is.
-func folded(x expression) (expression, error) {
+func (c *exprCompiler) folded(x expression) (expression, error) {
 	if !x.constant() {
 		return x, nil
 	}
-	v, err := x.eval(&evaluation{})
+	v, err := x.eval(&evaluation{collation: c.collation})
 	if err != nil || v.document != nil && (len(v.document.tape) > maxFoldedValues || len(v.document.arena) > maxFoldedBytes) {
 		return x, nil
 	}

@@ -217,7 +217,7 @@ func compileSwitch(c *exprCompiler, v Value, at *place) (expression, error) {
 			return nil, err
 		}
 	}
-	return folded(x)
+	return c.folded(x)
 }
 
 func (c *exprCompiler) branches(x *switchExpression, list Value, at *place) error {

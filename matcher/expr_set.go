@@ -10,17 +10,17 @@ func setOperators() map[string]*exprOperator {
 		"$setUnion":        {min: 0, max: -1, eval: evalSetUnion},
 		"$setIntersection": {min: 0, max: -1, eval: evalSetIntersection},
 		"$setDifference":   {min: 2, max: 2, eval: evalSetDifference},
-		"$setEquals": {min: 2, max: -1, eval: onSets(func(sets [][]Value) bool {
+		"$setEquals": {min: 2, max: -1, eval: onSets(func(e *evaluation, sets [][]Value) bool {
 			for _, set := range sets[1:] {
-				if !slices.EqualFunc(sets[0], set, Equal) {
+				if !slices.EqualFunc(sets[0], set, e.collation.equal) {
 					return false
 				}
 			}
 			return true
 		})},
-		"$setIsSubset": {min: 2, max: 2, eval: onSets(func(sets [][]Value) bool {
+		"$setIsSubset": {min: 2, max: 2, eval: onSets(func(e *evaluation, sets [][]Value) bool {
 			for _, v := range sets[0] {
-				if !inSet(sets[1], v) {
+				if !e.inSet(sets[1], v) {
 					return false
 				}
 			}
@@ -37,8 +37,7 @@ func setOf(e *evaluation, array Value) ([]Value, error) {
 		return nil, errExpression
 	}
 	list, err := elementsOf(e, array)
-	slices.SortFunc(list, Compare)
-	return slices.CompactFunc(list, Equal), err
+	return e.distinct(list), err
 }
 
 // setsOf reads operands. null is true if one of them is null or missing.
@@ -56,19 +55,25 @@ func setsOf(e *evaluation, args []Value) (sets [][]Value, null bool, err error) 
 	return sets, false, nil
 }
 
-func inSet(set []Value, v Value) bool {
-	_, found := slices.BinarySearchFunc(set, v, Compare)
+// distinct sorts values; of those that are equal the first stays.
+func (e *evaluation) distinct(list []Value) []Value {
+	slices.SortStableFunc(list, e.collation.compare)
+	return slices.CompactFunc(list, e.collation.equal)
+}
+
+func (e *evaluation) inSet(set []Value, v Value) bool {
+	_, found := slices.BinarySearchFunc(set, v, e.collation.compare)
 	return found
 }
 
 // onSets is an operator that tells something about sets, which must not be null.
-func onSets(tell func(sets [][]Value) bool) func(*evaluation, []Value) (Value, error) {
+func onSets(tell func(e *evaluation, sets [][]Value) bool) func(*evaluation, []Value) (Value, error) {
 	return func(e *evaluation, args []Value) (Value, error) {
 		sets, null, err := setsOf(e, args)
 		if err != nil || null {
 			return Value{}, errExpression
 		}
-		return boolValue(tell(sets)), nil
+		return boolValue(tell(e, sets)), nil
 	}
 }
 
@@ -77,9 +82,7 @@ func evalSetUnion(e *evaluation, args []Value) (Value, error) {
 	if err != nil || null {
 		return valueNull, err
 	}
-	all := slices.Concat(sets...)
-	slices.SortFunc(all, Compare)
-	return arrayOf(e, slices.CompactFunc(all, Equal))
+	return arrayOf(e, e.distinct(slices.Concat(sets...)))
 }
 
 func evalSetIntersection(e *evaluation, args []Value) (Value, error) {
@@ -90,7 +93,7 @@ func evalSetIntersection(e *evaluation, args []Value) (Value, error) {
 	var common []Value
 	if len(sets) > 0 {
 		common = slices.DeleteFunc(sets[0], func(v Value) bool {
-			return slices.ContainsFunc(sets[1:], func(set []Value) bool { return !inSet(set, v) })
+			return slices.ContainsFunc(sets[1:], func(set []Value) bool { return !e.inSet(set, v) })
 		})
 	}
 	return arrayOf(e, common)
@@ -114,8 +117,8 @@ func evalSetDifference(e *evaluation, args []Value) (Value, error) {
 	seen, err := setOf(e, args[0])
 	taken := make([]bool, len(seen))
 	list = slices.DeleteFunc(list, func(v Value) bool {
-		i, _ := slices.BinarySearchFunc(seen, v, Compare)
-		drop := taken[i] || inSet(without, v)
+		i, _ := slices.BinarySearchFunc(seen, v, e.collation.compare)
+		drop := taken[i] || e.inSet(without, v)
 		taken[i] = true
 		return drop
 	})

@@ -106,6 +106,7 @@ func init() { // not initial values: the operators that nest refer to the tables
 
 // compiler turns the text of one filter into nodes.
 type compiler struct {
+	collation  *collation
 	elements   int       // how many $elemMatch the compiler is in: there, `_id` is not the document's
 	regexSteps int       // used up of MaxRegexSteps
 	barred     string    // the operator that the compiler is in and $near may not be, "" if none
@@ -114,7 +115,7 @@ type compiler struct {
 }
 
 // compileFilter compiles a filter's text; nil is the empty filter.
-func compileFilter(text []byte, dates *Dates, limits Limits) (*node, error) {
+func compileFilter(text []byte, dates *Dates, collation *collation, limits Limits) (*node, error) {
 	var at *place // the root
 	if text == nil {
 		return &node{op: opTrue}, nil
@@ -131,7 +132,7 @@ func compileFilter(text []byte, dates *Dates, limits Limits) (*node, error) {
 		return nil, at.tooLarge(limits.MaxQueryNodes,
 			"the filter has %d operators and values, at most %d are allowed (MaxQueryNodes); split the query", n, limits.MaxQueryNodes)
 	}
-	c := &compiler{dates: dates.tree()}
+	c := &compiler{collation: collation, dates: dates.tree()}
 	return c.filter(d.Root(), at)
 }
 

@@ -2,7 +2,6 @@ package matcher
 
 import (
 	"math"
-	"slices"
 	"strings"
 )
 
@@ -49,7 +48,7 @@ func (c *compiler) equal(p path, v Value, at *place) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &node{op: opEqual, path: p, value: v}, nil
+	return c.comparison(opEqual, p, v), nil
 }
 
 func compileEqual(c *compiler, p path, _, v Value, at *place) (*node, error) {
@@ -72,7 +71,7 @@ func compileRange(op opcode) fieldOperator {
 		if err != nil {
 			return nil, err
 		}
-		return &node{op: op, path: p, value: v, nan: isNaN(v)}, nil
+		return c.comparison(op, p, v), nil
 	}
 }
 
@@ -110,14 +109,7 @@ func compileIn(c *compiler, p path, _, list Value, at *place) (*node, error) {
 		n.null = n.null || constant.IsNull()
 		n.values = append(n.values, constant)
 	}
-	n.values = sortValues(n.values)
-	return n, nil
-}
-
-// sortValues sorts the values of an $in, and leaves out what stands twice.
-func sortValues(values []Value) []Value {
-	slices.SortFunc(values, Compare)
-	return slices.CompactFunc(values, Equal)
+	return c.list(n), nil
 }
 
 func compileNotIn(c *compiler, p path, all, list Value, at *place) (*node, error) {

@@ -1,6 +1,7 @@
 package matcher
 
 import (
+	"cmp"
 	"encoding/hex"
 	"math"
 	"slices"
@@ -211,7 +212,7 @@ func joinIn(nodes []*node) *node {
 			joined.values = append(joined.values, n.value)
 		}
 	}
-	joined.values = sortValues(joined.values)
+	joined.values = (*collation)(nil).sortValues(joined.values) // strings under a collation are no such nodes
 	return joined
 }
 
@@ -228,14 +229,7 @@ func normalNot(leaf normal) normal {
 }
 
 func normalIn(n *node) normal {
-	patterns := slices.Clone(n.patterns)
-	slices.SortFunc(patterns, func(a, b *pattern) int {
-		if order := strings.Compare(a.text, b.text); order != 0 {
-			return order
-		}
-		return strings.Compare(a.options, b.options)
-	})
-	patterns = slices.CompactFunc(patterns, func(a, b *pattern) bool { return a.text == b.text && a.options == b.options })
+	patterns := distinctPatterns(n.patterns)
 	switch {
 	case len(n.values) == 0 && len(patterns) == 0:
 		return normalFalse
@@ -246,15 +240,29 @@ func normalIn(n *node) normal {
 	}
 	made := *n
 	made.patterns = patterns
-	list := []byte{'['}
-	for _, v := range n.values {
-		list = append(appendNormalValue(list, v), ',')
+	return normalLeaf(&made, "$in", string(appendNormalList(nil, n.values, patterns)))
+}
+
+// appendNormalList writes the values and patterns of an $in, of which there is one at least.
+func appendNormalList(dst []byte, values []Value, patterns []*pattern) []byte {
+	dst = append(dst, '[')
+	for _, v := range values {
+		dst = append(appendNormalValue(dst, v), ',')
 	}
 	for _, p := range patterns {
-		list = append(p.appendNormal(list), ',')
+		dst = append(p.appendNormal(dst), ',')
 	}
-	list[len(list)-1] = ']'
-	return normalLeaf(&made, "$in", string(list))
+	dst[len(dst)-1] = ']'
+	return dst
+}
+
+// distinctPatterns are the patterns in the order of their texts, each once.
+func distinctPatterns(patterns []*pattern) []*pattern {
+	patterns = slices.Clone(patterns)
+	slices.SortFunc(patterns, func(a, b *pattern) int {
+		return cmp.Or(strings.Compare(a.text, b.text), strings.Compare(a.options, b.options))
+	})
+	return slices.CompactFunc(patterns, func(a, b *pattern) bool { return a.text == b.text && a.options == b.options })
 }
 
 // cost ranks the kinds of nodes by what a test costs.

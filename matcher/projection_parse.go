@@ -32,6 +32,11 @@ func (p *projectionPath) metadata() bool { return IsMetadataField(p.names[0]) }
 // true}}} shows the first element that a condition accepts, and goes with showing. Alone, $slice leaves out nothing, and
 // $elemMatch shows nothing else. A projection of no fields is nil: it shows everything.
 func ParseProjection(text []byte, dates *Dates, limits Limits) (*Projection, error) {
+	return parseProjection(text, dates, nil, limits)
+}
+
+// parseProjection is ParseProjection where $elemMatch compares under a collation.
+func parseProjection(text []byte, dates *Dates, collation *collation, limits Limits) (*Projection, error) {
 	limits = limits.WithDefaults()
 	var at *place
 	if len(text) > limits.MaxQueryBytes {
@@ -42,7 +47,7 @@ func ParseProjection(text []byte, dates *Dates, limits Limits) (*Projection, err
 	if err != nil {
 		return nil, err
 	}
-	p := projectionParser{limits: limits, dates: dates}
+	p := projectionParser{limits: limits, dates: dates, compiler: compiler{collation: collation}}
 	switch root := d.Root(); root.Kind() {
 	case KindObject:
 		err = p.object(root, nil, at)

@@ -19,7 +19,7 @@ type QuerySpec struct {
 	Filter    []byte // {"published":true}
 	Sort      []byte // {"date":-1,"title":1} (order counts), [["date",-1],["title",1]] or "-date,title"
 	Fields    []byte // {"title":1} or ["title"]
-	Collation []byte // {"locale":"simple"}: strings compare by bytes, the one order there is
+	Collation []byte // {"locale":"de","strength":2}; nil: strings compare by bytes
 	Skip      int
 	Limit     int // 0: none
 	Values    Values
@@ -30,7 +30,8 @@ type QuerySpec struct {
 type Query struct {
 	filter     *node
 	filterText string    // normal form of the filter
-	sort       []sortKey // ends with _id
+	sort       []sortKey // ends with _id by bytes
+	collation  *collation
 	ordered    bool
 	skip       int
 	limit      int
@@ -50,23 +51,25 @@ type Query struct {
 func Compile(spec QuerySpec, limits Limits) (*Query, error) {
 	limits = limits.WithDefaults()
 	q := &Query{skip: spec.Skip, limit: spec.Limit, maxWindow: limits.MaxWindow, values: spec.Values}
-	filter, err := compileFilter(given(spec.Filter), spec.Dates, limits)
+	collation, err := parseCollation(given(spec.Collation), limits)
+	if err != nil {
+		return nil, below("collation", err)
+	}
+	q.collation = collation
+	filter, err := compileFilter(given(spec.Filter), spec.Dates, collation, limits)
 	if err != nil {
 		return nil, below("filter", err)
 	}
 	form := normalize(filter)
 	q.filter, q.filterText = form.node, form.text
 	q.ids, q.pinned = pinnedIDs(form.node)
-	if q.sort, err = compileSort(given(spec.Sort), limits); err != nil {
+	if q.sort, err = compileSort(given(spec.Sort), limits, collation); err != nil {
 		return nil, below("sort", err)
 	}
 	if fields := given(spec.Fields); fields != nil {
-		if q.projection, err = ParseProjection(slices.Clone(fields), spec.Dates, limits); err != nil {
+		if q.projection, err = parseProjection(slices.Clone(fields), spec.Dates, collation, limits); err != nil {
 			return nil, below("fields", err)
 		}
-	}
-	if err := checkCollation(given(spec.Collation), limits); err != nil {
-		return nil, below("collation", err)
 	}
 	if err := checkCount("skip", spec.Skip); err != nil {
 		return nil, err
@@ -112,22 +115,6 @@ func checkCount(name string, n int) error {
 		Detail: name + " is " + strconv.Itoa(n) + "; it must be a whole number from 0 on"}
 }
 
-// checkCollation accepts the one collation there is.
-func checkCollation(text []byte, limits Limits) error {
-	if text == nil {
-		return nil
-	}
-	d, err := parseQueryText(text, limits)
-	if err != nil {
-		return err
-	}
-	root := d.Root()
-	if root.Kind() == KindObject && root.Len() == 1 && string(root.Field("locale").Bytes()) == "simple" {
-		return nil
-	}
-	return (*place)(nil).invalid(`the collation is %s; strings compare by bytes, so only {"locale":"simple"} can be used`, root.Raw())
-}
-
 // Match reports whether the filter alone accepts d. It allocates nothing.
 func (q *Query) Match(d *Document) bool { return q.filter.match(d.Root()) }
 
@@ -157,7 +144,7 @@ func (q *Query) AppendDocument(dst []byte, d *Document) []byte {
 func (q *Query) SameProjected(a, b *Document) bool { return q.projection.Same(a, b) }
 
 // Normal is the normal form: queries that mean the same have the same one, as far as normalize sees it. It covers
-// filter, sort, skip, limit, projection and values form. It is JSON.
+// filter, sort, skip, limit, projection, collation and values form. It is JSON.
 func (q *Query) Normal() string { return q.normal }
 
 func (q *Query) appendNormal() string {
@@ -170,6 +157,9 @@ func (q *Query) appendNormal() string {
 	if q.projection != nil {
 		text = append(append(text, `,"fields":`...), q.projection.Normal()...)
 	}
+	if q.collation != nil {
+		text = append(append(text, `,"collation":`...), q.collation.text...)
+	}
 	text = strconv.AppendInt(append(text, `,"values":`...), int64(q.values), 10)
 	return string(append(text, '}'))
 }
@@ -180,6 +170,14 @@ func (q *Query) Key(c CollectionID) string {
 	head := binary.BigEndian.AppendUint32([]byte{semanticsVersion}, uint32(c))
 	sum := sha256.Sum256(append(head, q.normal...))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// filterKey names the filter with all that it means by: queries with the same one accept the same documents.
+func (q *Query) filterKey() string {
+	if q.collation == nil {
+		return q.filterText
+	}
+	return q.filterText + q.collation.text
 }
 
 // IDs returns the `_id`s that the filter pins by equality or $in, sorted, if it does. pinned without ids means that no

@@ -93,7 +93,7 @@ func TestCompileErrors(t *testing.T) {
 		{s(`{` + keys[1:] + `}`), CodeQueryTooLarge, "/sort/k32", "32"},
 		{QuerySpec{Skip: -1}, CodeQueryInvalid, "/skip", "-1"},
 		{QuerySpec{Limit: -1}, CodeQueryInvalid, "/limit", "-1"},
-		{QuerySpec{Collation: []byte(`{"locale":"de"}`)}, CodeQueryInvalid, "/collation", "simple"},
+		{QuerySpec{Collation: []byte(`{"locale":"tlh"}`)}, CodeQueryInvalid, "/collation/locale", "simple"},
 		{QuerySpec{Fields: []byte(`5`)}, CodeQueryInvalid, "/fields", ""},
 	} {
 		_, err := Compile(test.spec, Limits{})

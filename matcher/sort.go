@@ -13,13 +13,15 @@ const MaxSortKeys = 32
 type sortKey struct {
 	path       path
 	descending bool
-	near       *nearTest // the distance is sorted by, and path says so: only where the filter gives the order
+	collation  *collation // of the strings; nil where they compare by bytes
+	near       *nearTest  // the distance is sorted by, and path says so: only where the filter gives the order
 }
 
 // compileSort reads a sort: {"date":-1,"title":1}, where the order of the text counts, [["date",-1],["title",1]], or
-// the text "-date,title". It returns nil for no sort. The keys end with `_id`, which is appended where it is missing;
-// what stands behind `_id` could never decide anything and is left out.
-func compileSort(text []byte, limits Limits) ([]sortKey, error) {
+// the text "-date,title". It returns nil for no sort. The keys end with `_id` by bytes, which is appended where it is
+// missing (under a collation even behind an `_id` that the sort names: two that collate alike are two still); what
+// stands behind `_id` could never decide anything and is left out.
+func compileSort(text []byte, limits Limits, collation *collation) ([]sortKey, error) {
 	if text == nil {
 		return nil, nil
 	}
@@ -28,7 +30,7 @@ func compileSort(text []byte, limits Limits) ([]sortKey, error) {
 		return nil, err
 	}
 	var at *place
-	s := &sortCompiler{}
+	s := &sortCompiler{collation: collation}
 	switch root := d.Root(); root.Kind() {
 	case KindObject:
 		for v := root.First(); v.Exists() && err == nil; v = v.Next() {
@@ -60,16 +62,24 @@ func compileSort(text []byte, limits Limits) ([]sortKey, error) {
 	return withID(s.keys), nil
 }
 
-// withID ends keys with `_id`.
+// withID ends keys with `_id` by bytes.
 func withID(keys []sortKey) []sortKey {
 	isID := func(k sortKey) bool { return k.path.text == "_id" }
+	last := sortKey{path: path{text: "_id", segments: []segment{{name: "_id", index: -1}}}}
 	if i := slices.IndexFunc(keys, isID); i >= 0 {
-		return keys[:i+1]
+		keys = keys[:i+1]
+		if keys[i].collation == nil {
+			return keys
+		}
+		last.descending = keys[i].descending
 	}
-	return append(keys, sortKey{path: path{text: "_id", segments: []segment{{name: "_id", index: -1}}}})
+	return append(keys, last)
 }
 
-type sortCompiler struct{ keys []sortKey }
+type sortCompiler struct {
+	keys      []sortKey
+	collation *collation
+}
 
 func (s *sortCompiler) key(field string, direction Value, at *place) error {
 	f := direction.Float64()
@@ -94,7 +104,7 @@ func (s *sortCompiler) add(field string, descending bool, at *place) error {
 	if err != nil {
 		return err
 	}
-	s.keys = append(s.keys, sortKey{path: p, descending: descending})
+	s.keys = append(s.keys, sortKey{path: p, descending: descending, collation: s.collation})
 	return nil
 }
 

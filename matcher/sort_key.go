@@ -23,20 +23,20 @@ func appendSortKey(dst []byte, keys []sortKey, root Value) []byte {
 		if !plain {
 			return appendArraySortKey(dst[:start], keys, root)
 		}
-		dst = appendSortPart(dst, v, false, keys[i].descending)
+		dst = keys[i].appendPart(dst, v, false)
 	}
 	return dst
 }
 
-// appendSortPart appends one part; empty says that the path ended at an array without elements.
-func appendSortPart(dst []byte, v Value, empty, descending bool) []byte {
+// appendPart appends one part; empty says that the path ended at an array without elements.
+func (k *sortKey) appendPart(dst []byte, v Value, empty bool) []byte {
 	start := len(dst)
 	if empty {
 		dst = append(dst, emptyArrayKey)
 	} else {
-		dst = AppendSortValue(dst, v)
+		dst = k.collation.appendSortValue(dst, v)
 	}
-	if descending {
+	if k.descending {
 		for i := start; i < len(dst); i++ {
 			dst[i] = ^dst[i]
 		}
@@ -93,7 +93,7 @@ func (s *sorter) decide(cursors []sortCursor) {
 	for i := range cursors {
 		c := &cursors[i]
 		if c.follow(); c.value.Kind() != KindArray || c.final {
-			s.parts[c.key] = appendSortPart(nil, c.value, c.empty, s.keys[c.key].descending)
+			s.parts[c.key] = s.keys[c.key].appendPart(nil, c.value, c.empty)
 			c.final = true
 		}
 	}

@@ -21,7 +21,7 @@ func TestSortForms(t *testing.T) {
 		`[]`:                               `[]`,
 		`{"a":1,"b":{"$numberLong":"-1"}}`: `[["a",1],["b",-1],["_id",1]]`,
 	} {
-		keys, err := compileSort([]byte(text), Limits{}.WithDefaults())
+		keys, err := compileSort([]byte(text), Limits{}.WithDefaults(), nil)
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue

@@ -9,13 +9,21 @@ import (
 // Compare orders two values as MongoDB does, a missing value as null: by type (TypeOrder), then numbers by their exact
 // value across all four kinds with NaN below all others, strings by bytes, objects field by field (type, name, value)
 // and then by length, arrays element by element, binaries by length, subtype and bytes.
-func Compare(a, b Value) int {
+func Compare(a, b Value) int { return (*collation)(nil).compare(a, b) }
+
+// compare is Compare under the collation: strings compare by it, wherever in the values they stand.
+func (c *collation) compare(a, b Value) int {
 	ka, kb := a.Kind(), b.Kind()
-	if c := cmp.Compare(typeOrder[ka], typeOrder[kb]); c != 0 {
-		return c
+	if order := cmp.Compare(typeOrder[ka], typeOrder[kb]); order != 0 {
+		return order
 	}
 	switch ka {
-	case KindString, KindObjectID:
+	case KindString:
+		if c != nil {
+			return c.compareStrings(a.Bytes(), b.Bytes())
+		}
+		return bytes.Compare(a.Bytes(), b.Bytes())
+	case KindObjectID:
 		return bytes.Compare(a.Bytes(), b.Bytes())
 	case KindInt32, KindInt64, KindDouble, KindDecimal:
 		return compareNumbers(a, b)
@@ -24,7 +32,7 @@ func Compare(a, b Value) int {
 	case KindDate:
 		return cmp.Compare(int64(a.at().number), int64(b.at().number))
 	case KindObject, KindArray:
-		return compareChildren(a, b, ka == KindObject)
+		return c.compareChildren(a, b, ka == KindObject)
 	case KindBinary:
 		return cmp.Or(cmp.Compare(len(a.Bytes()), len(b.Bytes())), cmp.Compare(a.Subtype(), b.Subtype()),
 			bytes.Compare(a.Bytes(), b.Bytes()))
@@ -34,20 +42,20 @@ func Compare(a, b Value) int {
 	return 0 // null and missing, the least and the greatest key: one value each
 }
 
-func compareChildren(a, b Value, named bool) int {
+func (c *collation) compareChildren(a, b Value, named bool) int {
 	x, y := a.First(), b.First()
 	for x.Exists() && y.Exists() {
 		if named {
-			c := cmp.Compare(typeOrder[x.Kind()], typeOrder[y.Kind()])
-			if c == 0 {
-				c = bytes.Compare(x.Name(), y.Name())
+			order := cmp.Compare(typeOrder[x.Kind()], typeOrder[y.Kind()])
+			if order == 0 {
+				order = bytes.Compare(x.Name(), y.Name())
 			}
-			if c != 0 {
-				return c
+			if order != 0 {
+				return order
 			}
 		}
-		if c := Compare(x, y); c != 0 {
-			return c
+		if order := c.compare(x, y); order != 0 {
+			return order
 		}
 		x, y = x.Next(), y.Next()
 	}
@@ -61,18 +69,26 @@ func compareChildren(a, b Value, named bool) int {
 }
 
 // Equal reports Compare(a, b) == 0 and is faster.
-func Equal(a, b Value) bool {
+func Equal(a, b Value) bool { return (*collation)(nil).equal(a, b) }
+
+// equal reports whether compare is 0.
+func (c *collation) equal(a, b Value) bool {
 	ka := a.Kind()
 	if ka != b.Kind() {
-		return typeOrder[ka] == typeOrder[b.Kind()] && Compare(a, b) == 0
+		return typeOrder[ka] == typeOrder[b.Kind()] && Compare(a, b) == 0 // no strings: they have one kind
 	}
 	switch ka {
 	case KindInt32, KindInt64, KindBool, KindDate, KindTimestamp:
 		return a.at().number == b.at().number
-	case KindString, KindObjectID:
+	case KindString:
+		if c != nil {
+			return c.compareStrings(a.Bytes(), b.Bytes()) == 0
+		}
+		return bytes.Equal(a.Bytes(), b.Bytes())
+	case KindObjectID:
 		return bytes.Equal(a.Bytes(), b.Bytes())
 	case KindObject, KindArray:
-		return a.Len() == b.Len() && Compare(a, b) == 0
+		return a.Len() == b.Len() && c.compare(a, b) == 0
 	}
 	return Compare(a, b) == 0
 }

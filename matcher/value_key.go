@@ -9,24 +9,30 @@ import (
 // AppendSortValue appends an encoding of any value whose bytes order as Compare orders values: bytes.Compare of two
 // encodings is Compare of the values, equal values have equal bytes. No encoding is the beginning of another, so that
 // encodings can follow one another in a key: the first that differs decides. A missing value is encoded as null.
-func AppendSortValue(dst []byte, v Value) []byte {
+func AppendSortValue(dst []byte, v Value) []byte { return (*collation)(nil).appendSortValue(dst, v) }
+
+// appendSortValue is AppendSortValue for the order that compare has.
+func (c *collation) appendSortValue(dst []byte, v Value) []byte {
 	k := v.Kind()
 	dst = append(dst, typeOrder[k])
 	switch k {
 	case KindInt32, KindInt64, KindDouble, KindDecimal:
 		return AppendNumberKey(dst, v)
 	case KindString:
+		if c != nil {
+			return c.appendKey(dst, v.Bytes())
+		}
 		return appendKeyBytes(dst, v.Bytes())
 	case KindObject:
-		for c := v.First(); c.Exists(); c = c.Next() {
-			dst = append(dst, typeOrder[c.Kind()])
-			dst = appendKeyBytes(dst, c.Name())
-			dst = AppendSortValue(dst, c)
+		for f := v.First(); f.Exists(); f = f.Next() {
+			dst = append(dst, typeOrder[f.Kind()])
+			dst = appendKeyBytes(dst, f.Name())
+			dst = c.appendSortValue(dst, f)
 		}
 		return append(dst, 0) // below every type: the shorter object is the lesser one
 	case KindArray:
-		for c := v.First(); c.Exists(); c = c.Next() {
-			dst = AppendSortValue(dst, c)
+		for e := v.First(); e.Exists(); e = e.Next() {
+			dst = c.appendSortValue(dst, e)
 		}
 		return append(dst, 0)
 	case KindBinary:

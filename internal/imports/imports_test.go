@@ -58,6 +58,7 @@ var modules = map[string][]string{
 	"github.com/spf13/pflag":              {"internal/cli"},
 	"go.yaml.in/yaml":                     {"internal/config"},
 	"golang.org/x/sys":                    {"ingest"},
+	"golang.org/x/text":                   {"matcher", "internal/e2e"},
 	"golang.org/x/term":                   {"internal/cli", "demo"},
 }
 

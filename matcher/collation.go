@@ -1,0 +1,127 @@
+package matcher
+
+import (
+	"bytes"
+	"sync"
+
+	"golang.org/x/text/collate"
+	"golang.org/x/text/language"
+)
+
+// collation is how the strings of one query compare: by the rules of a language instead of by their bytes (manual:
+// "Collation"). It holds for equality, ranges, lists of values, comparisons in $expr and the sort; names of fields and
+// regular expressions know nothing of it. A nil *collation is the order of bytes.
+//
+// Two strings compare as their collation keys do (appendKey) and in no other way: a shortcut is one that a test holds
+// against the keys. A collation is safe for concurrent use: what the tables' package writes into is pooled.
+type collation struct {
+	collationOptions
+	text     string        // the normal form, JSON
+	tables   language.Tag  // what is asked of the tables' package: the order, the levels, what is shifted
+	moves    []primaryMove // brings the language's own scripts before the others
+	number   uint16        // the primary weight that numbers begin with: that of no digit and no letter
+	ascii    *asciiWeights // nil: the language joins letters of ASCII into one, as Czech does with ch
+	memo     letterMemo
+	weighers sync.Pool // of *weigher
+}
+
+// collationOptions are the options that make a difference to an order.
+type collationOptions struct {
+	locale    string
+	strength  int  // the levels that count: 1 letters, 2 accents too, 3 case too, 4 what is shifted too, 5 everything
+	numeric   bool // digits compare as the number that they write
+	shifted   bool // white space and punctuation count from strength 4 on only
+	backwards bool // accents count from the end of a string on, as in Canadian French
+}
+
+// collationTables names the data behind every order. It is part of the normal form and so of the query key: a live
+// query that is resumed under other tables begins anew.
+const collationTables = "CLDR " + collate.CLDRVersion
+
+// collations are those that were asked for, by normal form. Their number is bounded: locales times options.
+var collations sync.Map
+
+// newCollation returns the collation of options that parseCollation has checked.
+func newCollation(o collationOptions) *collation {
+	text := o.normal()
+	if c, known := collations.Load(text); known {
+		return c.(*collation)
+	}
+	c := &collation{collationOptions: o, text: text, tables: o.tag()}
+	c.weighers.New = func() any { return newWeigher(c) }
+	w := c.weigher()
+	c.number = uint16(w.firstPrimary("0") - 1)
+	c.moves = scriptMoves(w, collationLocales[o.locale])
+	c.ascii = newASCIIWeights(w, c)
+	c.release(w)
+	shared, _ := collations.LoadOrStore(text, c)
+	return shared.(*collation)
+}
+
+// tag is what is asked of the tables' package. Numbers, the direction of accents and the last level are done here.
+func (o collationOptions) tag() language.Tag {
+	set := func(t language.Tag, key, value string) language.Tag {
+		made, err := t.SetTypeForKey(key, value)
+		if err != nil {
+			panic(err) // the values are ours
+		}
+		return made
+	}
+	levels := []string{1: "level1", 2: "level2", 3: "level3", 4: "level4", 5: "level4"}
+	t := set(language.MustParse(collationLocales[o.locale].tables), "ks", levels[o.strength])
+	if o.shifted {
+		t = set(t, "ka", "shifted")
+	}
+	return t
+}
+
+// compareStrings is the order of two strings.
+func (c *collation) compareStrings(a, b []byte) int {
+	switch {
+	case bytes.Equal(a, b):
+		return 0
+	case c.walks(a) && c.walks(b):
+		return c.ascii.compare(c, a, b)
+	}
+	k := keyBuffers.Get().(*keyBuffer)
+	k.a, k.b = c.appendKey(k.a[:0], a), c.appendKey(k.b[:0], b)
+	order := bytes.Compare(k.a, k.b)
+	k.giveBack()
+	return order
+}
+
+// knownString is a string of a query, with its collation key.
+type knownString struct{ text, key []byte }
+
+func (c *collation) known(text []byte) knownString {
+	return knownString{text, c.appendKey(nil, text)}
+}
+
+// compareKnown is compareStrings where the second string is known beforehand.
+func (c *collation) compareKnown(s []byte, known knownString) int {
+	switch {
+	case bytes.Equal(s, known.text):
+		return 0
+	case c.walks(s) && c.walks(known.text):
+		return c.ascii.compare(c, s, known.text)
+	}
+	k := keyBuffers.Get().(*keyBuffer)
+	k.a = c.appendKey(k.a[:0], s)
+	order := bytes.Compare(k.a, known.key)
+	k.giveBack()
+	return order
+}
+
+// keyBuffer is room for the keys of two strings that are compared.
+type keyBuffer struct{ a, b []byte }
+
+var keyBuffers = sync.Pool{New: func() any { return new(keyBuffer) }}
+
+// maxPooledBytes is up to what size buffers are kept for the next string.
+const maxPooledBytes = 64 << 10
+
+func (k *keyBuffer) giveBack() {
+	if cap(k.a)+cap(k.b) <= maxPooledBytes {
+		keyBuffers.Put(k)
+	}
+}
