@@ -84,8 +84,8 @@ func (c *collation) compareStrings(a, b []byte) int {
 		return c.ascii.compare(c, a, b)
 	}
 	k := keyBuffers.Get().(*keyBuffer)
-	k.a, k.b = c.appendKey(k.a[:0], a), c.appendKey(k.b[:0], b)
-	order := bytes.Compare(k.a, k.b)
+	k.b = c.appendKey(k.b[:0], b)
+	order := c.compareKey(a, k.b, k)
 	k.giveBack()
 	return order
 }
@@ -106,10 +106,18 @@ func (c *collation) compareKnown(s []byte, known knownString) int {
 		return c.ascii.compare(c, s, known.text)
 	}
 	k := keyBuffers.Get().(*keyBuffer)
-	k.a = c.appendKey(k.a[:0], s)
-	order := bytes.Compare(k.a, known.key)
+	order := c.compareKey(s, known.key, k)
 	k.giveBack()
 	return order
+}
+
+// compareKey compares a string with a key. Most strings differ within their first letters.
+func (c *collation) compareKey(s, key []byte, room *keyBuffer) int {
+	if order, decided := c.memo.compareLetters(c, s, key); decided {
+		return order
+	}
+	room.a = c.appendKey(room.a[:0], s)
+	return bytes.Compare(room.a, key)
 }
 
 // keyBuffer is room for the keys of two strings that are compared.

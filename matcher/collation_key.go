@@ -29,13 +29,14 @@ func (c *collation) appendKey(dst, s []byte) []byte {
 	if c.ascii != nil && isASCII(s) {
 		return c.ascii.appendKey(dst, c, s)
 	}
-	if c.memo.covers(c, s) {
-		return c.memo.appendKey(dst, c, s)
-	}
 	w := c.weigher()
-	w.weigh(c, s)
+	if !c.memo.weigh(c, w, s) {
+		w.weigh(c, s)
+	}
 	dst = w.appendTo(dst, c)
-	c.releaseAfter(w, s)
+	if len(s) <= maxPooledBytes/weigherBytesPerByte {
+		c.release(w)
+	}
 	return dst
 }
 
@@ -59,13 +60,6 @@ func newWeigher(c *collation) *weigher { return &weigher{collator: collate.New(c
 func (c *collation) weigher() *weigher { return c.weighers.Get().(*weigher) }
 
 func (c *collation) release(w *weigher) { c.weighers.Put(w) }
-
-// releaseAfter releases w after it weighed s, unless that made it too large to keep.
-func (c *collation) releaseAfter(w *weigher, s []byte) {
-	if len(s) <= maxPooledBytes/weigherBytesPerByte {
-		c.release(w)
-	}
-}
 
 // levels reports whether the level counts.
 func (c *collation) levels(level int) bool { return c.strength >= level }
@@ -170,10 +164,7 @@ const (
 // textBytes is how many bytes stand before the first digit.
 func textBytes(s []byte) int {
 	for i := 0; i < len(s); {
-		r, size := rune(s[i]), 1
-		if r >= utf8.RuneSelf {
-			r, size = utf8.DecodeRune(s[i:])
-		}
+		r, size := decode(s[i:])
 		if digitOf(r) >= 0 {
 			return i
 		}

@@ -56,33 +56,89 @@ const (
 	pairJoined      = 2
 )
 
-// covers reports whether the weights of s are those of its characters. It finds out what is not known yet.
-func (m *letterMemo) covers(c *collation, s []byte) bool {
+// letter is what the memo knows of the character r that stands behind the one at place previous (-1: behind none or a
+// number); nil if its weights depend on more than itself. It finds out what is not known yet.
+func (m *letterMemo) letter(c *collation, previous int, r rune) (weights *letterWeights, index int) {
+	if index = memoIndex(r); index < 0 {
+		return nil, index
+	}
+	if weights = m.letters[index].Load(); weights == nil {
+		weights = m.learn(c, index)
+	}
+	if weights.alone || previous >= 0 && !m.independent(c, previous, index) {
+		return nil, index
+	}
+	return weights, index
+}
+
+// weigh is w.weigh for a string without what depends on its surroundings; it reports whether s is one.
+func (m *letterMemo) weigh(c *collation, w *weigher, s []byte) bool {
+	w.reset()
 	previous := -1
 	for i := 0; i < len(s); {
-		r, size := rune(s[i]), 1
-		if r >= utf8.RuneSelf {
-			r, size = utf8.DecodeRune(s[i:])
-		}
-		i += size
+		r, size := decode(s[i:])
 		if c.numeric && digitOf(r) >= 0 {
-			previous = -1
+			n := w.number(c, s[i:])
+			w.normal = append(w.normal, s[i:i+n]...) // digits have no other form
+			i, previous = i+n, -1
 			continue
 		}
-		index := memoIndex(r)
-		if index < 0 {
-			return false
-		}
-		weights := m.letters[index].Load()
+		weights, index := m.letter(c, previous, r)
 		if weights == nil {
-			weights = m.learn(c, index)
-		}
-		if weights.alone || previous >= 0 && !m.independent(c, previous, index) {
 			return false
 		}
-		previous = index
+		w.addLetter(c, weights)
+		i, previous = i+size, index
 	}
 	return true
+}
+
+// decode reads the first character of s.
+func decode(s []byte) (r rune, size int) {
+	if s[0] < utf8.RuneSelf {
+		return rune(s[0]), 1
+	}
+	return utf8.DecodeRune(s)
+}
+
+// addLetter appends the weights of a character.
+func (w *weigher) addLetter(c *collation, weights *letterWeights) {
+	w.letters = append(w.letters, weights.letters...)
+	if !c.levels(2) {
+		return
+	}
+	w.accents = append(w.accents, weights.accents...)
+	w.cases = append(w.cases, weights.cases...)
+	if c.levels(4) {
+		w.shifted = append(w.shifted, weights.shifted...)
+		w.normal = append(w.normal, weights.normal...)
+	}
+}
+
+// compareLetters compares s with the letters of a key as far as they are alike. decided is false where they are to the
+// end, or where the memo cannot tell.
+func (m *letterMemo) compareLetters(c *collation, s, key []byte) (order int, decided bool) {
+	previous := -1
+	for i := 0; i < len(s); {
+		r, size := decode(s[i:])
+		if c.numeric && digitOf(r) >= 0 {
+			return order, order != 0
+		}
+		weights, index := m.letter(c, previous, r)
+		if weights == nil {
+			return 0, false
+		}
+		if order != 0 {
+			return order, true // the letter behind the first difference is known not to change it
+		}
+		n := min(len(weights.letters), len(key))
+		order = bytes.Compare(weights.letters, key[:n])
+		i, previous, key = i+size, index, key[n:]
+	}
+	if order == 0 && len(key) >= 2 && key[0]|key[1] != 0 {
+		return -1, true // the key has letters more
+	}
+	return order, order != 0
 }
 
 // memoRune is the character at a place.
@@ -120,40 +176,16 @@ func (m *letterMemo) independent(c *collation, a, b int) bool {
 		pair := utf8.AppendRune(utf8.AppendRune(nil, memoRune(a)), memoRune(b))
 		w := c.weigher()
 		w.weigh(c, pair)
+		together := w.appendTo(nil, c)
+		w.reset()
+		w.addLetter(c, m.letters[a].Load())
+		w.addLetter(c, m.letters[b].Load())
 		state = pairJoined
-		if bytes.Equal(w.appendTo(nil, c), m.appendKey(nil, c, pair)) {
+		if bytes.Equal(w.appendTo(nil, c), together) {
 			state = pairIndependent
 		}
 		c.release(w)
 		word.Or(state << shift)
 	}
 	return state == pairIndependent
-}
-
-// appendKey is collation.appendKey for a string that the memo covers.
-func (m *letterMemo) appendKey(dst []byte, c *collation, s []byte) []byte {
-	w := c.weigher()
-	w.reset()
-	for i := 0; i < len(s); {
-		r, size := rune(s[i]), 1
-		if r >= utf8.RuneSelf {
-			r, size = utf8.DecodeRune(s[i:])
-		}
-		if c.numeric && digitOf(r) >= 0 {
-			n := w.number(c, s[i:])
-			w.normal = append(w.normal, s[i:i+n]...) // digits have no other form
-			i += n
-			continue
-		}
-		i += size
-		weights := m.letters[memoIndex(r)].Load()
-		w.letters = append(w.letters, weights.letters...)
-		w.accents = append(w.accents, weights.accents...)
-		w.cases = append(w.cases, weights.cases...)
-		w.shifted = append(w.shifted, weights.shifted...)
-		w.normal = append(w.normal, weights.normal...)
-	}
-	dst = w.appendTo(dst, c)
-	c.releaseAfter(w, s)
-	return dst
 }
