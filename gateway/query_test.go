@@ -90,7 +90,9 @@ func TestQueryRefusals(t *testing.T) {
 		{"?values=pretty", "parameter-invalid", "/values", "canonical"},
 		{"?minPosition=abc", "position-invalid", "/minPosition", ""},
 		{"?page=abc", "page-invalid", "/page", ""},
-		{`?collation={"locale":"de"}`, "query-invalid", "/collation", ""},
+		{`?collation={"locale":"dee"}`, "query-invalid", "/collation/locale", "did you mean de?"},
+		{`?collation={"locale":"de","strenght":1}`, "query-invalid", "/collation/strenght", "strength"},
+		{"?collation=de", "json-invalid", "/collation", ""},
 		{"?since=abc", "parameter-unknown", "/since", ""},
 	} {
 		query := strings.NewReplacer("{", "%7B", "}", "%7D", `"`, "%22").Replace(c.query)
