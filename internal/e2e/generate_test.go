@@ -61,7 +61,9 @@ func (g generator) items() []any {
 	return list
 }
 
-func (g generator) word() string { return pick(g, "a", "ab", "abc", "b", "Ab", "é") }
+func (g generator) word() string {
+	return pick(g, "a", "ab", "abc", "b", "Ab", "é", "e", "z", "å", "a10", "A9", "ch")
+}
 
 // fields are a document's user fields; each may be missing. Only `a` and `t` may hold arrays, and of a sort at most one.
 func (g generator) fields() oracle.Object {
@@ -141,7 +143,7 @@ func (g generator) clause() oracle.Field {
 	op := func(name string, value any) oracle.Object { return oracle.Object{{Name: name, Value: value}} }
 	compare := func() string { return pick(g, "$gt", "$gte", "$lt", "$lte", "$eq", "$ne") }
 	list := func(value func() any) []any { return []any{value(), value()} }
-	switch g.IntN(18) {
+	switch g.IntN(20) {
 	case 0:
 		return field("a", g.loose())
 	case 1:
@@ -173,6 +175,8 @@ func (g generator) clause() oracle.Field {
 	case 14:
 		return field("_id", op("$in", []any{g.id(), g.id(), g.id(), g.id(), g.id(), g.id()}))
 	case 15:
+		return field("s", pick[any](g, g.word(), op(compare(), g.word()), op(pick(g, "$in", "$nin"), list(func() any { return g.word() }))))
+	case 16:
 		return field("a", op("$elemMatch", oracle.Object{{Name: "$gte", Value: int64(1)}, {Name: "$lt", Value: int64(3)}}))
 	}
 	return field("n", pick[any](g, g.small(), op(compare(), g.small()), oracle.Object{{Name: "$gte", Value: int64(1)}, {Name: "$lt", Value: int64(4)}}))
@@ -203,6 +207,9 @@ func (g generator) query() oracle.Query {
 		if g.chance(40) {
 			q.Skip = g.IntN(5)
 		}
+	}
+	if g.chance(30) {
+		q.Collation = &oracle.Collation{Locale: pick(g, "en", "de", "sv", "cs"), Strength: 1 + g.IntN(3), Numeric: g.chance(50)}
 	}
 	if g.chance(40) {
 		q.Fields = [][]string{{"n"}, {"s", "o.w"}, {"a", "_rev"}, {"items.k", "t"}}[g.IntN(4)]

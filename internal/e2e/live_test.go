@@ -148,9 +148,9 @@ func (l *live) take(c *channel) {
 	}
 	fail := func(why string) {
 		l.t.Helper()
-		l.t.Fatalf("%s %s, query %s %s skip %d limit %d fields %v: %s\nframe %.3000s\nstill due: %s", c.name, s.id,
+		l.t.Fatalf("%s %s, query %s %s skip %d limit %d fields %v collation %v: %s\nframe %.3000s\nstill due: %s", c.name, s.id,
 			oracle.Encode(s.follower.Query.Filter), s.follower.Query.SortText(), s.follower.Query.Skip, s.follower.Query.Limit,
-			s.follower.Query.Fields, why, frame.Raw, c.open())
+			s.follower.Query.Fields, s.follower.Query.Collation, why, frame.Raw, c.open())
 	}
 	step, err := s.follower.Apply(frame)
 	if err != nil {

@@ -15,7 +15,7 @@ func typeOrder(v any) int {
 		return 1
 	case int64, float64:
 		return 2
-	case string:
+	case string, Collated:
 		return 3
 	case Object:
 		return 4
@@ -43,6 +43,8 @@ func Compare(a, b any) int {
 		return compareNumbers(a, b)
 	case string:
 		return strings.Compare(a, b.(string))
+	case Collated:
+		return strings.Compare(a.key, b.(Collated).key)
 	case Object:
 		return compareObjects(a, b.(Object))
 	case []any:

@@ -307,6 +307,8 @@ func matches(r Regex) (func(any) bool, error) {
 		switch v := v.(type) {
 		case string:
 			return compiled.MatchString(v)
+		case Collated:
+			return compiled.MatchString(v.Text)
 		case Regex:
 			return v == r // the same one, stored
 		}

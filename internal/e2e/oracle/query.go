@@ -18,6 +18,8 @@ type Query struct {
 	Skip   int
 	Limit  int      // 0: none
 	Fields []string // inclusion, dotted paths allowed; nil: everything
+
+	Collation *Collation // nil: strings compare by bytes
 }
 
 // Ordered reports whether the result is a list rather than a set.
@@ -57,7 +59,7 @@ func (q Query) Run(docs []Object) ([]Object, error) {
 
 // Matching returns the matching documents, whole, in the query's order; skip and limit are not applied.
 func (q Query) Matching(docs []Object) ([]Object, error) {
-	matches, err := Filter(q.Filter)
+	matches, err := Filter(q.in(q.Filter))
 	if err != nil {
 		return nil, err
 	}
@@ -67,8 +69,8 @@ func (q Query) Matching(docs []Object) ([]Object, error) {
 	}
 	var found []entry
 	for _, d := range docs {
-		if matches(d) {
-			found = append(found, entry{q.sortKey(d), d})
+		if compared := q.in(d); matches(compared) {
+			found = append(found, entry{q.sortKey(compared), d})
 		}
 	}
 	slices.SortFunc(found, func(a, b entry) int {

@@ -35,6 +35,8 @@ func TestRun(t *testing.T) {
 		{Query{Sort: []SortField{{"n", true}}, Skip: 1, Limit: 2}, "d a"},
 		{Query{Sort: []SortField{{"_id", true}}, Limit: 2}, "f e"},
 		{Query{Filter: MustObject(`{"n":1}`), Skip: 5}, ""},
+		{Query{Filter: MustObject(`{"_id":{"$gt":"C"}}`), Sort: []SortField{{"_id", true}}, Collation: &Collation{"en", 2, false}}, "f e d"},
+		{Query{Filter: MustObject(`{"_id":{"$in":["A","D"]}}`), Collation: &Collation{"en", 1, true}}, "a d"},
 	} {
 		got, err := c.query.Run(all)
 		if err != nil || ids(got) != c.want {

@@ -99,6 +99,9 @@ func QueryPath(collection string, q oracle.Query) string {
 	if q.Fields != nil {
 		values.Set("fields", string(oracle.Encode(fieldList(q))))
 	}
+	if q.Collation != nil {
+		values.Set("collation", q.Collation.Text())
+	}
 	return Collection(collection) + "?" + values.Encode()
 }
 

@@ -161,6 +161,9 @@ func SubscribeFrame(id, collection string, q oracle.Query, since string) oracle.
 	if q.Fields != nil {
 		add("fields", fieldList(q))
 	}
+	if q.Collation != nil {
+		add("collation", oracle.MustObject(q.Collation.Text()))
+	}
 	if since != "" {
 		add("since", since)
 	}
