@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -341,6 +343,24 @@ func TestCollationLocales(t *testing.T) {
 		}
 		if !slices.ContainsFunc(collate.Supported(), func(t language.Tag) bool { return t.String() == rules.tables }) {
 			t.Errorf("%s: the tables package does not know %q", name, rules.tables)
+		}
+	}
+}
+
+// TestCollationPage checks that the page on collations names each locale and each field.
+func TestCollationPage(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "docs", "query-language", "collation.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range collationLocales {
+		if !bytes.Contains(page, []byte("`"+name+"`")) {
+			t.Errorf("the page does not name the locale %s", name)
+		}
+	}
+	for name := range collationFields {
+		if !bytes.Contains(page, []byte("| `"+name+"` |")) {
+			t.Errorf("the page's table does not have the field %s", name)
 		}
 	}
 }
