@@ -16,13 +16,8 @@ import (
 // against the keys. A collation is safe for concurrent use: what the tables' package writes into is pooled.
 type collation struct {
 	collationOptions
-	text     string        // the normal form, JSON
-	tables   language.Tag  // what is asked of the tables' package: the order, the levels, what is shifted
-	moves    []primaryMove // brings the language's own scripts before the others
-	number   uint16        // the primary weight that numbers begin with: that of no digit and no letter
-	ascii    *asciiWeights // nil: the language joins letters of ASCII into one, as Czech does with ch
-	memo     letterMemo
-	weighers sync.Pool // of *weigher
+	text string // the normal form, JSON
+	*alphabet
 }
 
 // collationOptions are the options that make a difference to an order.
@@ -47,33 +42,60 @@ func newCollation(o collationOptions) *collation {
 	if c, known := collations.Load(text); known {
 		return c.(*collation)
 	}
-	c := &collation{collationOptions: o, text: text, tables: o.tag()}
-	c.weighers.New = func() any { return newWeigher(c) }
-	w := c.weigher()
-	c.number = uint16(w.firstPrimary("0") - 1)
-	c.moves = scriptMoves(w, collationLocales[o.locale])
-	c.ascii = newASCIIWeights(w, c)
-	c.release(w)
-	shared, _ := collations.LoadOrStore(text, c)
-	return shared.(*collation)
+	c, _ := collations.LoadOrStore(text, &collation{collationOptions: o, text: text, alphabet: alphabetOf(o.locale, o.shifted)})
+	return c.(*collation)
 }
 
-// tag is what is asked of the tables' package. Numbers, the direction of accents and the last level are done here.
-func (o collationOptions) tag() language.Tag {
-	set := func(t language.Tag, key, value string) language.Tag {
-		made, err := t.SetTypeForKey(key, value)
-		if err != nil {
+// alphabet is what collations of one locale share: the weights of its characters, with punctuation shifted or not. How
+// many levels of them count, how numbers compare and the direction of accents make no difference to it.
+type alphabet struct {
+	tables   language.Tag  // what is asked of the tables' package
+	moves    []primaryMove // brings the language's own scripts before the others
+	number   uint16        // the primary weight that numbers begin with: that of no digit and no letter
+	ascii    *asciiWeights // nil: the language joins letters of ASCII into one, as Czech does with ch
+	memo     letterMemo
+	weighers sync.Pool  // of *weigher
+	all      *collation // on this alphabet, with all levels that have weights
+}
+
+type alphabetName struct {
+	locale  string
+	shifted bool
+}
+
+// alphabets are those that were asked for, by alphabetName: twice as many as there are locales at most.
+var alphabets sync.Map
+
+func alphabetOf(locale string, shifted bool) *alphabet {
+	name := alphabetName{locale, shifted}
+	if a, known := alphabets.Load(name); known {
+		return a.(*alphabet)
+	}
+	a := &alphabet{tables: tablesTag(collationLocales[locale].tables, shifted)}
+	a.all = &collation{collationOptions: collationOptions{locale: locale, strength: 4, shifted: shifted}, alphabet: a}
+	a.weighers.New = func() any { return newWeigher(a) }
+	w := a.weigher()
+	a.number = uint16(w.firstPrimary("0") - 1)
+	a.moves = scriptMoves(w, collationLocales[locale])
+	a.ascii = newASCIIWeights(w, a.all)
+	a.release(w)
+	shared, _ := alphabets.LoadOrStore(name, a)
+	return shared.(*alphabet)
+}
+
+// tablesTag is what is asked of the tables' package: all levels.
+func tablesTag(tables string, shifted bool) language.Tag {
+	t := language.MustParse(tables)
+	for key, value := range map[string]string{"ks": "level4", "ka": alternateTypes[shifted]} {
+		var err error
+		if t, err = t.SetTypeForKey(key, value); err != nil {
 			panic(err) // the values are ours
 		}
-		return made
-	}
-	levels := []string{1: "level1", 2: "level2", 3: "level3", 4: "level4", 5: "level4"}
-	t := set(language.MustParse(collationLocales[o.locale].tables), "ks", levels[o.strength])
-	if o.shifted {
-		t = set(t, "ka", "shifted")
 	}
 	return t
 }
+
+var alternateTypes = map[bool]string{false: "noignore", true: "shifted"} // BCP 47
 
 // compareStrings is the order of two strings.
 func (c *collation) compareStrings(a, b []byte) int {

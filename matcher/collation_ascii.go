@@ -26,9 +26,6 @@ const asciiNotShifted = 0xFFFF
 func newASCIIWeights(w *weigher, c *collation) *asciiWeights {
 	a := new(asciiWeights)
 	for b := range byte(128) {
-		if c.numeric && digitOf(rune(b)) >= 0 {
-			continue
-		}
 		if w.weigh(c, []byte{b}); len(w.letters) > 2 || len(w.accents) > 1 || len(w.cases) > 1 || len(w.shifted) > 2 {
 			return nil
 		}

@@ -55,11 +55,11 @@ type weigher struct {
 	normal  []byte // the string in NFD, which is what the tables are about
 }
 
-func newWeigher(c *collation) *weigher { return &weigher{collator: collate.New(c.tables)} }
+func newWeigher(a *alphabet) *weigher { return &weigher{collator: collate.New(a.tables)} }
 
-func (c *collation) weigher() *weigher { return c.weighers.Get().(*weigher) }
+func (a *alphabet) weigher() *weigher { return a.weighers.Get().(*weigher) }
 
-func (c *collation) release(w *weigher) { c.weighers.Put(w) }
+func (a *alphabet) release(w *weigher) { a.weighers.Put(w) }
 
 // levels reports whether the level counts.
 func (c *collation) levels(level int) bool { return c.strength >= level }
@@ -85,7 +85,7 @@ func (w *weigher) weigh(c *collation, s []byte) {
 		}
 		if n > 0 {
 			w.buffer.Reset()
-			w.add(c, w.collator.Key(&w.buffer, s[:n]))
+			w.add(c.alphabet, w.collator.Key(&w.buffer, s[:n]))
 		}
 		if s = s[n:]; len(s) > 0 {
 			s = s[w.number(c, s):]
@@ -95,29 +95,23 @@ func (w *weigher) weigh(c *collation, s []byte) {
 
 // add appends the weights of a key that the tables' package made: the letters, two zeros, two bytes for each accent, two
 // zeros, one byte for each case, one zero, what is shifted (or 0xFF).
-func (w *weigher) add(c *collation, key []byte) {
+func (w *weigher) add(a *alphabet, key []byte) {
 	i := 0
 	for {
 		weight, n := readLetter(key[i:])
 		if n == 0 {
 			break
 		}
-		w.letters = appendLetter(w.letters, c.move(weight))
+		w.letters = appendLetter(w.letters, a.move(weight))
 		i += n
-	}
-	if !c.levels(2) {
-		return
 	}
 	for i += 2; i+1 < len(key) && key[i]|key[i+1] != 0; i += 2 {
 		w.accents = append(w.accents, binary.BigEndian.Uint16(key[i:]))
 	}
-	if !c.levels(3) {
-		return
-	}
 	for i += 2; i < len(key) && key[i] != 0; i++ {
 		w.cases = append(w.cases, key[i])
 	}
-	if c.levels(4) && c.shifted && i < len(key) {
+	if i < len(key) { // only where something can be shifted
 		w.shifted = append(w.shifted, key[i+1:]...)
 	}
 }

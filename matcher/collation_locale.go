@@ -155,8 +155,8 @@ func readLetter(key []byte) (weight uint32, n int) {
 }
 
 // move is the weight of a letter in the order of the locale.
-func (c *collation) move(weight uint32) uint32 {
-	for _, m := range c.moves {
+func (a *alphabet) move(weight uint32) uint32 {
+	for _, m := range a.moves {
 		if weight >= m.low && weight <= m.high {
 			return uint32(int32(weight) + m.by)
 		}

@@ -16,7 +16,12 @@ import (
 type letterMemo struct {
 	letters [memoRunes]atomic.Pointer[letterWeights]
 	pairs   [memoRunes]atomic.Pointer[memoRow] // by the first character
+	rows    atomic.Int64
 }
+
+// maxMemoRows bounds the characters whose pairs with others are remembered, of some 600 bytes each: more than a few
+// languages have. Strings with pairs beyond it are weighed by the tables.
+const maxMemoRows = 512
 
 // A memo covers the characters below memoLow and those from memoHigh to memoEnd: more of Latin and Greek, and the
 // punctuation of printed text.
@@ -63,9 +68,9 @@ func (m *letterMemo) letter(c *collation, previous int, r rune) (weights *letter
 		return nil, index
 	}
 	if weights = m.letters[index].Load(); weights == nil {
-		weights = m.learn(c, index)
+		weights = m.learn(c.all, index)
 	}
-	if weights.alone || previous >= 0 && !m.independent(c, previous, index) {
+	if weights.alone || previous >= 0 && !m.independent(c.all, previous, index) {
 		return nil, index
 	}
 	return weights, index
@@ -149,6 +154,7 @@ func memoRune(index int) rune {
 	return rune(index - memoLow + memoHigh)
 }
 
+// learn asks for the weights of a character. c has all levels, as in independent.
 func (m *letterMemo) learn(c *collation, index int) *letterWeights {
 	w := c.weigher()
 	r := memoRune(index)
@@ -164,9 +170,13 @@ func (m *letterMemo) learn(c *collation, index int) *letterWeights {
 	return weights
 }
 
+// independent reports whether two characters in a row have the weights of the two.
 func (m *letterMemo) independent(c *collation, a, b int) bool {
 	row := m.pairs[a].Load()
 	if row == nil {
+		if m.rows.Add(1) > maxMemoRows {
+			return false
+		}
 		m.pairs[a].CompareAndSwap(nil, new(memoRow))
 		row = m.pairs[a].Load()
 	}
