@@ -205,6 +205,10 @@ func TestUnseenTypes(t *testing.T) {
 		`{"$jsonSchema":{"required":["gone"]}}`:                       "",
 	} {
 		found := compileText(t, filter).UnseenTypes(seen)
+		collated := compile(t, QuerySpec{Filter: []byte(filter), Collation: []byte(`{"locale":"en"}`)}).UnseenTypes(seen)
+		if !slices.Equal(found, collated) {
+			t.Errorf("%s: %v, under a collation %v", filter, found, collated)
+		}
 		rows := strings.Split(want, "; ")
 		if want == "" {
 			rows = nil

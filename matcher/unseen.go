@@ -88,18 +88,29 @@ func (n *node) wants() (types TypeSet, asks bool) {
 	case opRegex:
 		return typesOf(KindString, KindRegex), true
 	case opIn:
-		for _, v := range n.values {
-			types |= brackets[v.Kind()]
-		}
-		if len(n.patterns) > 0 {
-			types |= typesOf(KindString, KindRegex)
-		}
-		return types, !n.null
+		return listTypes(n.values, n.patterns), !n.null
 	case opPredicate:
-		_, typed := n.test.(typeTest)
-		return anyType, !typed
+		switch t := n.test.(type) {
+		case typeTest:
+			return 0, false
+		case *collatedComparison:
+			return brackets[t.value.Kind()], true
+		case *collatedList:
+			return listTypes(t.values, t.patterns), !t.null
+		}
 	}
 	return anyType, true
+}
+
+// listTypes is the types that an $in wants.
+func listTypes(values []Value, patterns []*pattern) (types TypeSet) {
+	for _, v := range values {
+		types |= brackets[v.Kind()]
+	}
+	if len(patterns) > 0 {
+		types |= typesOf(KindString, KindRegex)
+	}
+	return types
 }
 
 // brackets is, by kind, the kinds that a comparison takes for one type with it.
