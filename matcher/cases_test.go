@@ -161,7 +161,7 @@ func TestOperatorErrors(t *testing.T) {
 		{`{"$expr":{"$year":{"date":"$a","timezone":"Europe/Paris"}}}`, CodeQueryInvalid, "/$expr/$year", "offset"},
 		{`{"$expr":{"$dateAdd":{"startDate":"$a","unit":"days","amount":1}}}`, CodeQueryInvalid, "/$expr/$dateAdd/unit", "known ones"},
 		{`{"$expr":{"$dateToString":{"date":"$a","format":"%q"}}}`, CodeQueryInvalid, "/$expr/$dateToString/format", "%Y"},
-		{`{"$expr":{"$dateFromString":{"dateString":"$a","format":"%G"}}}`, CodeQueryInvalid, "/$expr/$dateFromString/format", "%Y"},
+		{`{"$expr":{"$dateFromString":{"dateString":"$a","format":"%U"}}}`, CodeQueryInvalid, "/$expr/$dateFromString/format", "%Y"},
 		{`{"$expr":{"$convert":{"input":"$a","to":"array"}}}`, CodeQueryInvalid, "/$expr/$convert/to", "string, bool"},
 		{`{"$jsonSchema":5}`, CodeQueryInvalid, "/$jsonSchema", "an object"},
 		{`{"$jsonSchema":{"requird":["a"]}}`, CodeQueryInvalid, "/$jsonSchema/requird", "did you mean required?"},

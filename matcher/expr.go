@@ -2,11 +2,13 @@ package matcher
 
 import (
 	"errors"
+	"math/bits"
 	"sync"
 )
 
-// MaxExpressionSteps bounds what one $expr may do for one document: operators, elements and values made, and bytes of
-// text made in units of stepBytes. A document for which it would take more does not match.
+// MaxExpressionSteps bounds what one $expr may do for one document: parts of the expression that are computed, elements and
+// fields that are looked at, values and texts that are made (texts in units of stepBytes), and more for what takes longer.
+// A document for which it would take more does not match. A step takes some 10 to 100 ns.
 const MaxExpressionSteps = 200_000
 
 // stepBytes is how many bytes of made text count as one step.
@@ -57,14 +59,17 @@ func weight(v Value) int {
 		return 1
 	}
 	n := v.at()
-	switch {
-	case n.kind != KindObject && n.kind != KindArray:
+	if n.kind != KindObject && n.kind != KindArray {
 		return 1 + len(v.Bytes())/stepBytes
-	case len(v.document.text) > 0:
-		return int(n.span) + int(n.end-n.start)/stepBytes
 	}
-	return int(n.span) + len(v.document.arena)/stepBytes
+	return int(n.span) + int(n.end-n.start)/stepBytes // of the text, or of the arena where a builder made it
 }
+
+// lengthWeight is about what it costs to walk along the elements of an array, but not into them.
+func lengthWeight(array Value) int { return 1 + array.Len()/fieldsPerStep }
+
+// sortWeight is about what it costs to sort so many values that weigh so much together.
+func sortWeight(count, weight int) int { return weight * (1 + bits.Len(uint(count))/4) }
 
 // compare is compareMissing, counted.
 func (e *evaluation) compare(a, b Value) (int, error) {
@@ -113,12 +118,17 @@ func (x *exprTest) eval(root Value) (Value, error) {
 		e.variables = append(e.variables, Value{})
 	}
 	result, err := x.root.eval(e)
-	e.root = Value{}
-	clear(e.variables)
-	clear(e.values[:cap(e.values)])
-	evaluations.Put(e)
+	if cap(e.values) <= maxPooledValues && len(e.variables) <= maxPooledValues {
+		e.root = Value{}
+		clear(e.variables)
+		clear(e.values[:cap(e.values)])
+		evaluations.Put(e)
+	}
 	return result, err
 }
+
+// maxPooledValues bounds what one large expression leaves behind in the pool, and what clearing it costs every other.
+const maxPooledValues = 256
 
 func (x *exprTest) operator() string               { return "$expr" }
 func (x *exprTest) cost() int                      { return 4 }
@@ -157,8 +167,8 @@ func nullish(v Value) bool { k := v.Kind(); return k == KindNull || k == KindMis
 // constantExpression is a value that stands in the query, or was computed from such.
 type constantExpression struct{ value Value }
 
-func (k constantExpression) eval(*evaluation) (Value, error) { return k.value, nil }
-func (k constantExpression) constant() bool                  { return true }
+func (k constantExpression) eval(e *evaluation) (Value, error) { return k.value, e.step(1) }
+func (k constantExpression) constant() bool                    { return true }
 
 // appendNormal keeps the types of numbers apart: 1 and 1.0 are not the same to $type or $toString.
 func (k constantExpression) appendNormal(dst []byte) []byte {
@@ -184,6 +194,9 @@ func (f *fieldExpression) constant() bool                 { return false }
 func (f *fieldExpression) appendNormal(dst []byte) []byte { return AppendString(dst, []byte(f.text)) }
 
 func (f *fieldExpression) eval(e *evaluation) (Value, error) {
+	if err := e.step(1); err != nil {
+		return Value{}, err
+	}
 	v := e.root
 	if f.slot != rootSlot {
 		v = e.variables[f.slot]
@@ -192,7 +205,7 @@ func (f *fieldExpression) eval(e *evaluation) (Value, error) {
 		if v.Kind() == KindArray {
 			return collect(e, v, f.names[i:])
 		}
-		if err := e.step(1 + v.Len()/fieldsPerStep); err != nil {
+		if err := e.step(v.Len() / fieldsPerStep); err != nil {
 			return Value{}, err
 		}
 		v = v.Field(name)
@@ -210,12 +223,13 @@ func collect(e *evaluation, array Value, names []string) (Value, error) {
 func (b *builder) collect(array Value, names []string) {
 	b.begin(KindArray)
 	for v := array.First(); v.Exists() && b.err == nil; v = v.Next() {
-		b.err = b.e.step(1 + v.Len()*len(names)/fieldsPerStep)
+		b.err = b.e.step(1)
 		if v.Kind() != KindObject {
 			continue
 		}
 		found, i := v, 0
-		for ; i < len(names) && found.Kind() == KindObject; i++ {
+		for ; i < len(names) && found.Kind() == KindObject && b.err == nil; i++ {
+			b.err = b.e.step(found.Len() / fieldsPerStep)
 			found = found.Field(names[i])
 		}
 		switch {

@@ -37,8 +37,14 @@ func setOf(e *evaluation, array Value) ([]Value, error) {
 		return nil, errExpression
 	}
 	list, err := elementsOf(e, array)
+	if err == nil {
+		err = e.step(sortWeight(len(list), weight(array)))
+	}
+	if err != nil {
+		return nil, err
+	}
 	slices.SortFunc(list, Compare)
-	return slices.CompactFunc(list, Equal), err
+	return slices.CompactFunc(list, Equal), nil
 }
 
 // setsOf reads operands. null is true if one of them is null or missing.
@@ -77,7 +83,13 @@ func evalSetUnion(e *evaluation, args []Value) (Value, error) {
 	if err != nil || null {
 		return valueNull, err
 	}
-	all := slices.Concat(sets...)
+	all, heavy := slices.Concat(sets...), 0
+	for _, v := range args {
+		heavy += weight(v)
+	}
+	if err := e.step(sortWeight(len(all), heavy)); err != nil {
+		return Value{}, err
+	}
 	slices.SortFunc(all, Compare)
 	return arrayOf(e, slices.CompactFunc(all, Equal))
 }

@@ -20,7 +20,14 @@ type pattern struct {
 	text    string
 	options string // sorted, distinct
 	program *regexp.Regexp
+	steps   int // as MaxRegexSteps counts them
 }
+
+// searchSteps is about what it costs to look for the pattern in so many bytes of text, in steps of an evaluation.
+func (p *pattern) searchSteps(size int) int { return (1 + size) * (16 + p.steps) / regexStepWork }
+
+// regexStepWork is how many bytes of text times steps of a pattern count as one step of an evaluation.
+const regexStepWork = 64
 
 // pattern compiles text with options out of i (letters of either case), m (^ and $ at line ends), s (a dot
 // matches line ends too) and x (white space and comments in the pattern are left out).
@@ -50,11 +57,12 @@ func (c *compiler) pattern(text, options string, at *place) (*pattern, error) {
 	if len(flags) > 0 {
 		source = "(?" + string(flags) + ")" + source
 	}
+	before := c.regexSteps
 	program, err := c.program(text, source, at)
 	if err != nil {
 		return nil, err
 	}
-	return &pattern{text: text, options: string(letters), program: program}, nil
+	return &pattern{text: text, options: string(letters), program: program, steps: c.regexSteps - before}, nil
 }
 
 // program compiles source, which is RE2 syntax made of text, within what is left of MaxRegexSteps.

@@ -2,7 +2,6 @@ package matcher
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"unicode/utf8"
 )
@@ -146,16 +145,14 @@ func (s *schema) number(v Value) bool {
 	return !s.multipleOf.Exists() || isMultiple(numberOf(v), numberOf(s.multipleOf))
 }
 
-// isMultiple reports whether n is a whole number of times m, which is above 0.
+// isMultiple reports whether n is a whole number of times m, which is above 0. Doubles are read as decimals of 15 digits, as
+// MongoDB does: 0.3 is a multiple of 0.1.
 func isMultiple(n, m number) bool {
-	switch wider(n, m) {
-	case KindDecimal:
-		rest, err := decimalRemainder(n.asDecimal(), m.asDecimal())
-		return err == nil && rest.isZero()
-	case KindDouble:
-		return math.Mod(n.asDouble(), m.asDouble()) == 0
+	if kind := wider(n, m); kind == KindInt32 || kind == KindInt64 {
+		return n.integer%m.integer == 0
 	}
-	return n.integer%m.integer == 0
+	rest, err := decimalRemainder(n.asDecimal(), m.asDecimal())
+	return err == nil && rest.isZero()
 }
 
 func (s *schema) text(text []byte, steps *int) bool {
@@ -166,7 +163,9 @@ func (s *schema) text(text []byte, steps *int) bool {
 		}
 	}
 	if s.pattern != nil {
-		*steps -= len(text) / 4
+		if *steps -= s.pattern.searchSteps(len(text)); *steps < 0 {
+			return false
+		}
 		return s.pattern.program.Match(text)
 	}
 	return true
@@ -197,7 +196,7 @@ func (s *schema) array(v Value, steps *int) bool {
 
 // unique reports whether no two elements are equal.
 func unique(array Value, steps *int) bool {
-	*steps -= weight(array)
+	*steps -= sortWeight(array.Len(), weight(array))
 	if *steps < 0 {
 		return false
 	}
@@ -252,11 +251,12 @@ func (s *schema) otherFields(v Value, steps *int) bool {
 		return true
 	}
 	for f := v.First(); f.Exists(); f = f.Next() {
-		if *steps -= 1 + len(s.patterns)*(1+len(f.Name())/4); *steps < 0 {
-			return false
-		}
 		named := false
+		*steps--
 		for _, p := range s.patterns {
+			if *steps -= p.pattern.searchSteps(len(f.Name())); *steps < 0 {
+				return false
+			}
 			if p.pattern.program.Match(f.Name()) {
 				named = true
 				if !p.schema.valid(f, steps) {
