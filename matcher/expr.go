@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// MaxExpressionSteps bounds what one $expr may do for one document: parts of the expression that are computed, elements and
+// MaxExpressionSteps bounds what all $expr of a filter may do for one document, each an equal share: parts of the expression that are computed, elements and
 // fields that are looked at, values and texts that are made (texts in units of stepBytes), and more for what takes longer.
-// A document for which it would take more does not match. A step takes some 10 to 100 ns.
+// An expression that would take more is false for the document. A step takes some 10 to 100 ns.
 const MaxExpressionSteps = 200_000
 
 // stepBytes is how many bytes of made text count as one step.
@@ -18,7 +18,7 @@ const stepBytes = 32
 // does not match.
 var (
 	errExpression      = errors.New("an operator of the expression cannot be applied to the document's values")
-	errExpressionSteps = errors.New("the expression takes more than MaxExpressionSteps for the document")
+	errExpressionSteps = errors.New("the expression takes more than its share of MaxExpressionSteps for the document")
 )
 
 // expression is one aggregation expression (manual: "Aggregation Expressions"). It is immutable once compiled.
@@ -36,15 +36,16 @@ type expression interface {
 
 // evaluation is the state of one evaluation for one document.
 type evaluation struct {
+	most      int // steps
 	root      Value
 	variables []Value // by slot
 	values    []Value // of arguments, a stack
-	steps     int
+	steps     int     // taken
 }
 
 // step counts n steps.
 func (e *evaluation) step(n int) error {
-	if e.steps += n; e.steps > MaxExpressionSteps {
+	if e.steps += n; e.steps > e.most {
 		return errExpressionSteps
 	}
 	return nil
@@ -85,13 +86,20 @@ var evaluations = sync.Pool{New: func() any { return new(evaluation) }}
 type exprTest struct {
 	root  expression
 	slots int // variables in use at once, at most
+	steps int // for a document, at most
 }
+
+func (x *exprTest) mostSteps() int     { return MaxExpressionSteps }
+func (x *exprTest) setSteps(steps int) { x.steps = steps }
 
 // compileExpr compiles $expr (manual: "$expr"): documents match for which the expression is true, which every value
 // is but false, null, the missing value and numbers that are 0. A document that an operator cannot be applied to
 // (a division by zero, a string where a number is needed, more than MaxExpressionSteps) does not match: $expr is false
 // for it. Comparison is across all types. It can stand wherever a filter of the whole document can, not in $elemMatch.
 func compileExpr(c *compiler, v Value, at *place) (*node, error) {
+	if c.update {
+		return nil, refusedInUpdate("$expr", at)
+	}
 	if c.elements > 0 {
 		return nil, at.invalid("$expr stands in $elemMatch, but it is about the whole document; put it beside the field, or use $filter in it")
 	}
@@ -103,7 +111,7 @@ func compileExpr(c *compiler, v Value, at *place) (*node, error) {
 	if k, ok := root.(constantExpression); ok {
 		return &node{op: map[bool]opcode{true: opTrue, false: opFalse}[truth(k.value)]}, nil
 	}
-	return predicateLeaf(path{}, &exprTest{root: root, slots: compiling.slots}), nil
+	return predicateLeaf(path{}, &exprTest{root: root, slots: compiling.slots, steps: MaxExpressionSteps}), nil
 }
 
 func (x *exprTest) accepts(v Value) bool {
@@ -113,7 +121,7 @@ func (x *exprTest) accepts(v Value) bool {
 
 func (x *exprTest) eval(root Value) (Value, error) {
 	e := evaluations.Get().(*evaluation)
-	e.root, e.steps = root, 0
+	e.root, e.steps, e.most = root, 0, x.steps
 	for len(e.variables) < x.slots {
 		e.variables = append(e.variables, Value{})
 	}

@@ -113,11 +113,12 @@ func (c *exprCompiler) field(text string, at *place) (expression, error) {
 		return c.fieldPath(rootSlot, "$", rest, at)
 	case "REMOVE":
 		return constantExpression{}, nil
-	case "NOW", "CLUSTER_TIME":
-		return nil, at.invalid("$$%s is the time when the query runs, and a live result cannot change with the clock alone; compare with a date, and ask again when it should move", name)
 	case "":
 		return nil, at.invalid(`the expression %q names no variable; use "$$ROOT", or {"$literal":%q} for the text`, text, text)
 	default:
+		if reason, known := refusedVariables[name]; known {
+			return nil, at.invalid("the variable $$%s is not supported: %s", name, reason)
+		}
 		if slot = lastIndex(c.scope, name); slot < 0 {
 			return nil, at.invalid("the variable $$%s is not defined here; known ones are $$ROOT, $$REMOVE and those that $let, $map, $filter and $reduce define", name)
 		}
@@ -178,6 +179,9 @@ func (c *exprCompiler) call(name string, object Value, at *place) (expression, e
 }
 
 func unknownExpression(name string, at *place) error {
+	if reason, known := refusedExpressions[name]; known {
+		return at.fail(CodeOperatorUnknown, 0, "the operator %s is not supported: %s", name, reason)
+	}
 	if err := refused(name, at); err != nil {
 		return err
 	}
@@ -322,7 +326,7 @@ func (c *exprCompiler) folded(x expression) expression {
 	if !x.constant() || c.foldedSteps >= maxFoldedSteps {
 		return x
 	}
-	e := &evaluation{steps: c.foldedSteps + MaxExpressionSteps - maxFoldedSteps}
+	e := &evaluation{steps: c.foldedSteps, most: maxFoldedSteps}
 	v, err := x.eval(e)
 	c.foldedSteps = e.steps
 	if err != nil || v.document != nil && (len(v.document.tape) > maxFoldedValues || len(v.document.arena) > maxFoldedBytes) {

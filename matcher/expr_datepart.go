@@ -15,6 +15,9 @@ var dateNumbers = []struct {
 	{"hour", 0, true}, {"minute", 0, true}, {"second", 0, false}, {"millisecond", 0, false},
 }
 
+// dateSteps is what taking a date apart counts as steps of an evaluation, beside what is made of it.
+const dateSteps = 16
+
 // Places of the arguments of $dateFromParts.
 const (
 	partYear = iota
@@ -114,6 +117,9 @@ func evalDateToParts(e *evaluation, args []Value) (Value, error) {
 	t, _, err := localTime(args[0], args[1])
 	if err != nil || args[2].Exists() && args[2].Kind() != KindBool {
 		return Value{}, errExpression
+	}
+	if err := e.step(dateSteps); err != nil {
+		return Value{}, err
 	}
 	b := begun(e, KindObject)
 	part := func(name string, n int) {

@@ -39,11 +39,8 @@ func evalMergeObjects(e *evaluation, args []Value) (Value, error) {
 		if object.Kind() != KindObject {
 			return Value{}, errExpression
 		}
-		if err := e.walked(object); err != nil {
+		if err := made.setAll(e, object); err != nil {
 			return Value{}, err
-		}
-		for f := object.First(); f.Exists(); f = f.Next() {
-			made.set(f.Name(), f)
 		}
 	}
 	return made.object(e)
@@ -88,10 +85,9 @@ func evalArrayToObject(e *evaluation, args []Value) (Value, error) {
 		if v.Kind() != form || v.Len() != 2 || name.Kind() != KindString || !value.Exists() || bytes.IndexByte(name.Bytes(), 0) >= 0 {
 			return Value{}, errExpression
 		}
-		if err := e.step(1); err != nil {
+		if err := made.set(e, name.Bytes(), value); err != nil {
 			return Value{}, err
 		}
-		made.set(name.Bytes(), value)
 	}
 	return made.object(e)
 }
@@ -105,13 +101,24 @@ type fieldList struct {
 
 func newFieldList() *fieldList { return &fieldList{places: map[string]int{}} }
 
-func (l *fieldList) set(name []byte, v Value) {
+func (l *fieldList) set(e *evaluation, name []byte, v Value) error {
 	if i, taken := l.places[string(name)]; taken {
 		l.values[i] = v
-		return
+	} else {
+		l.places[string(name)] = len(l.names)
+		l.names, l.values = append(l.names, name), append(l.values, v)
 	}
-	l.places[string(name)] = len(l.names)
-	l.names, l.values = append(l.names, name), append(l.values, v)
+	const steps = 4 // a map takes its time
+	return e.step(steps)
+}
+
+func (l *fieldList) setAll(e *evaluation, object Value) error {
+	for f := object.First(); f.Exists(); f = f.Next() {
+		if err := l.set(e, f.Name(), f); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *fieldList) object(e *evaluation) (Value, error) {
@@ -166,14 +173,13 @@ func evalSetField(e *evaluation, args []Value) (Value, error) {
 	case input.Kind() != KindObject:
 		return Value{}, errExpression
 	}
-	if err := e.walked(input); err != nil {
+	made := newFieldList()
+	if err := made.setAll(e, input); err != nil {
 		return Value{}, err
 	}
-	made := newFieldList()
-	for f := input.First(); f.Exists(); f = f.Next() {
-		made.set(f.Name(), f)
+	if err := made.set(e, args[0].Bytes(), args[2]); err != nil {
+		return Value{}, err
 	}
-	made.set(args[0].Bytes(), args[2])
 	return made.object(e)
 }
 

@@ -15,7 +15,7 @@ import (
 const realBits = 288
 
 // realSteps is what one function counts as steps of an evaluation.
-const realSteps = 600
+const realSteps = 1000
 
 // realNumber is a real number, an infinity or NaN.
 type realNumber struct {
@@ -300,6 +300,9 @@ func twoReals(f func(a, b number) (number, error)) func(*evaluation, []Value) (V
 func evalPower(e *evaluation, args []Value) (Value, error) {
 	if args[0].Kind() == KindDouble || args[1].Kind() == KindDouble || args[0].Kind() == KindDecimal || args[1].Kind() == KindDecimal ||
 		args[1].Int64() < 0 {
+		if err := e.step(realSteps); err != nil { // it takes a logarithm and an exponential
+			return Value{}, err
+		}
 		return twoReals(power)(e, args)
 	}
 	return two(power)(e, args)

@@ -96,7 +96,7 @@ func evalRegexFindAll(e *evaluation, args []expression) (Value, error) {
 		return Value{}, err
 	}
 	counted, runes := 0, 0
-	for _, found := range p.program.FindAllSubmatchIndex(text, MaxExpressionSteps-e.steps) {
+	for _, found := range p.program.FindAllSubmatchIndex(text, e.most-e.steps+1) {
 		runes += utf8.RuneCount(text[counted:found[0]])
 		counted = found[0]
 		if found[0] == len(text) && len(text) > 0 { // as MongoDB: the end of a text is no place for an empty match
@@ -112,6 +112,9 @@ func evalRegexFindAll(e *evaluation, args []expression) (Value, error) {
 // found appends one match: the places of its whole and of its groups, -1 for a group that took no part.
 func (b *builder) found(text []byte, places []int, runes int) {
 	b.begin(KindObject)
+	if b.err == nil {
+		b.err = b.e.step(8 + len(places)) // what finding it took beside the search
+	}
 	b.field([]byte("match"))
 	b.bytes(KindString, text[places[0]:places[1]])
 	b.field([]byte("idx"))

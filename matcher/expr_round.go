@@ -100,14 +100,22 @@ func (d decimal) fitZero(exponent int) decimal {
 	return d
 }
 
+// roundSteps is what rounding to a place counts as steps of an evaluation: it works with all the digits.
+const roundSteps = 40
+
 // places bounds the place of $round and $trunc.
 const minPlace, maxPlace = -20, 100
 
 func roundOperator(r rounding) func(*evaluation, []Value) (Value, error) {
-	return func(_ *evaluation, args []Value) (Value, error) {
+	return func(e *evaluation, args []Value) (Value, error) {
 		n, null, err := numbersOf(args[:1])
 		if err != nil || null {
 			return valueNull, err
+		}
+		if len(args) > 1 || n[0].kind == KindDecimal {
+			if err := e.step(roundSteps); err != nil {
+				return Value{}, err
+			}
 		}
 		var place int64
 		if len(args) > 1 {

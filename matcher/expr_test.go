@@ -172,7 +172,7 @@ var exprMoreTests = []struct{ expr, want string }{
 	// Strings.
 	{`{"$trim":{"input":"   x   ","chars":" "}}`, `string "x"`}, {`{"$trim":{"input":" x "}}`, `string "x"`}, {`{"$trim":{"input":"xyx","chars":"xy"}}`, `string ""`}, {`{"$strLenCP":"é😀"}`, `int 2`}, {`{"$substrCP":["é😀z",1,1]}`, `string "😀"`}, {`{"$indexOfCP":["é😀z","z"]}`, `int 2`}, {`{"$toLower":"ÉA"}`, `string "Éa"`}, {`{"$replaceAll":{"input":"ab","find":"","replacement":"-"}}`, `string "-a-b-"`},
 	{`{"$regexFind":{"input":"$s","regex":"l+(o)?"}}`, `object {"match":"llo","idx":2,"captures":["o"]}`}, {`{"$regexFind":{"input":"$s","regex":"(x)|l"}}`, `object {"match":"l","idx":2,"captures":[null]}`}, {`{"$regexFind":{"input":"$s","regex":"q"}}`, `null null`}, {`{"$regexFind":{"input":"$n","regex":"q"}}`, `null null`}, {`{"$regexFind":{"input":"$i","regex":"q"}}`, `error`},
-	{`{"$regexFindAll":{"input":"é1 é22","regex":"é(\d+)"}}`, `array [{"match":"é1","idx":0,"captures":["1"]},{"match":"é22","idx":3,"captures":["22"]}]`}, {`{"$regexFindAll":{"input":"$nothing","regex":"q"}}`, `array []`}, {`{"$regexFindAll":{"input":"ab","regex":""}}`, `array [{"match":"","idx":0,"captures":[]},{"match":"","idx":1,"captures":[]}]`}, {`{"$regexFindAll":{"input":"","regex":"a*"}}`, `array [{"match":"","idx":0,"captures":[]}]`},
+	{`{"$regexFindAll":{"input":"é1 é22","regex":"é(\\d+)"}}`, `array [{"match":"é1","idx":0,"captures":["1"]},{"match":"é22","idx":3,"captures":["22"]}]`}, {`{"$regexFindAll":{"input":"$nothing","regex":"q"}}`, `array []`}, {`{"$regexFindAll":{"input":"ab","regex":""}}`, `array [{"match":"","idx":0,"captures":[]},{"match":"","idx":1,"captures":[]}]`}, {`{"$regexFindAll":{"input":"","regex":"a*"}}`, `array [{"match":"","idx":0,"captures":[]}]`},
 	{`{"$regexMatch":{"input":"AB","regex":"b","options":null}}`, `bool false`},
 
 	// Arrays and objects.
@@ -182,7 +182,7 @@ var exprMoreTests = []struct{ expr, want string }{
 	{`{"$arrayToObject":[[{"k":"a","v":1},{"k":"b.c","v":null},{"v":2,"k":"a"}]]}`, `object {"a":2,"b.c":null}`}, {`{"$arrayToObject":[[["a",1],["$s","$l"]]]}`, `object {"a":1,"Héllo, World":9}`}, {`{"$arrayToObject":{"$objectToArray":"$o"}}`, `object {"p":1,"q":{"r":"deep"}}`}, {`{"$arrayToObject":"$e"}`, `object {}`}, {`{"$arrayToObject":"$n"}`, `null null`}, {`{"$arrayToObject":"$a"}`, `error`}, {`{"$arrayToObject":[[["a",1],{"k":"b","v":1}]]}`, `error`}, {`{"$arrayToObject":[[{"k":1,"v":1}]]}`, `error`},
 	{`{"$getField":"l"}`, `long 9`}, {`{"$getField":{"field":"p","input":"$o"}}`, `long 1`}, {`{"$getField":{"field":{"$literal":"$x"},"input":{"$setField":{"field":{"$literal":"$x"},"input":{},"value":7}}}}`, `long 7`}, {`{"$getField":{"field":"a.b","input":"$o"}}`, `missing null`}, {`{"$getField":{"field":"a","input":"$n"}}`, `null null`}, {`{"$getField":{"field":"a","input":"$s"}}`, `missing null`}, {`{"$getField":{"field":"a","input":"$nothing"}}`, `missing null`}, {`{"$getField":5}`, `error`},
 	{`{"$setField":{"field":"p","input":"$o","value":"$i"}}`, `object {"p":7,"q":{"r":"deep"}}`}, {`{"$setField":{"field":"a.b","input":{},"value":1}}`, `object {"a.b":1}`}, {`{"$setField":{"field":"p","input":"$o","value":"$$REMOVE"}}`, `object {"q":{"r":"deep"}}`}, {`{"$setField":{"field":"p","input":"$n","value":1}}`, `null null`}, {`{"$setField":{"field":"p","input":"$s","value":1}}`, `error`}, {`{"$unsetField":{"field":"q","input":"$o"}}`, `object {"p":1}`},
-	{`{"$mergeObjects":"$x"}`, `error`}, {`{"$mergeObjects":[[{"a":1},null,{"a":2,"b":3}]]}`, `object {"a":2,"b":3}`}, {`{"$bsonSize":{"a":{"$numberInt":"1"}}}`, `int 12`}, {`{"$bsonSize":{"a":"xy","b":[true,null]}}`, `int 32`}, {`{"$bsonSize":"$n"}`, `null null`}, {`{"$bsonSize":"$s"}`, `error`}, {`{"$binarySize":"$s"}`, `int 13`}, {`{"$binarySize":{"$binary":{"base64":"AAEC","subType":"00"}}}`, `int 3`}, {`{"$binarySize":"$i"}`, `error`}, {`{"$binarySize":"$nothing"}`, `null null`},
+	{`{"$mergeObjects":"$x"}`, `error`}, {`{"$mergeObjects":[[{"a":1},null,{"a":2,"b":3}]]}`, `object {"a":2,"b":3}`}, {`{"$bsonSize":{"a":{"$numberInt":"1"}}}`, `int 12`}, {`{"$bsonSize":{"a":"xy","b":[true,null]}}`, `int 30`}, {`{"$bsonSize":"$n"}`, `null null`}, {`{"$bsonSize":"$s"}`, `error`}, {`{"$binarySize":"$s"}`, `int 13`}, {`{"$binarySize":{"$binary":{"base64":"AAEC","subType":"00"}}}`, `int 3`}, {`{"$binarySize":"$i"}`, `error`}, {`{"$binarySize":"$nothing"}`, `null null`},
 	{`{"$const":"$i"}`, `string "$i"`}, {`{"$let":{"vars":{"CURRENT":5},"in":"$$CURRENT"}}`, `refused`},
 
 	// Dates.
@@ -210,7 +210,7 @@ func expressionOf(t testing.TB, text string) *exprTest {
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
-	return &exprTest{root: root, slots: c.slots}
+	return &exprTest{root: root, slots: c.slots, steps: MaxExpressionSteps}
 }
 
 func evaluatedText(x *exprTest, d *Document) string {

@@ -324,6 +324,9 @@ func replaceText(most int) func(*evaluation, []Value) (Value, error) {
 		if err != nil || null {
 			return valueNull, err
 		}
+		if err := e.step(len(texts[0]) / runeBytes); err != nil {
+			return Value{}, err
+		}
 		text, find, replacement := string(texts[0]), string(texts[1]), string(texts[2])
 		found := strings.Count(text, find)
 		if most >= 0 {

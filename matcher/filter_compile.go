@@ -112,6 +112,7 @@ type compiler struct {
 	near        bool      // a $near was seen
 	dates       *dateNode // what is declared of the object whose conditions are compiled; nil if nothing
 	foldedSteps int       // used up of maxFoldedSteps
+	update      bool      // the filter is a condition of an update
 }
 
 // compileFilter compiles a filter's text; nil is the empty filter.
