@@ -141,7 +141,7 @@ func lastIndex(names []string, name string) int {
 func (c *exprCompiler) fieldPath(slot int, prefix, text string, at *place) (expression, error) {
 	names := strings.Split(text, ".")
 	if len(names) > MaxPathSegments {
-		return nil, at.tooLarge(MaxPathSegments, "the path has %d names, at most %d are allowed; shorten it", len(names), MaxPathSegments)
+		return nil, at.tooLarge(MaxPathSegments, "the path has %d names, at most %d are allowed (MaxPathSegments); shorten it", len(names), MaxPathSegments)
 	}
 	for _, name := range names {
 		if name == "" || name[0] == '$' || strings.ContainsRune(name, 0) {

@@ -134,8 +134,11 @@ func compileSortArray(c *exprCompiler, v Value, at *place) (expression, error) {
 		x.descending, err = sortsDown(by, at)
 		return x, err
 	}
-	if by.Len() == 0 || by.Len() > MaxSortKeys {
-		return nil, at.invalid("sortBy has %d fields; 1 to %d (MaxSortKeys) can be sorted by", by.Len(), MaxSortKeys)
+	switch n := by.Len(); {
+	case n == 0:
+		return nil, at.invalid("sortBy names no field; name one at least, or give 1 or -1 to sort by the elements themselves")
+	case n > MaxSortKeys:
+		return nil, at.tooLarge(MaxSortKeys, "sortBy has %d fields, at most %d are allowed (MaxSortKeys); leave some out", n, MaxSortKeys)
 	}
 	for f := by.First(); f.Exists(); f = f.Next() {
 		at := at.field(string(f.Name()))

@@ -33,7 +33,7 @@ const regexStepWork = 64
 // matches line ends too) and x (white space and comments in the pattern are left out).
 func (c *compiler) pattern(text, options string, at *place) (*pattern, error) {
 	if len(text) > MaxRegexBytes {
-		return nil, at.tooLarge(MaxRegexBytes, "the regular expression has %d bytes, at most %d are allowed; shorten it",
+		return nil, at.tooLarge(MaxRegexBytes, "the regular expression has %d bytes, at most %d are allowed (MaxRegexBytes); shorten it",
 			len(text), MaxRegexBytes)
 	}
 	if strings.ContainsRune(text, 0) {
@@ -71,7 +71,7 @@ func (c *compiler) program(text, source string, at *place) (*regexp.Regexp, erro
 	if err == nil {
 		if c.regexSteps += regexSteps(tree); c.regexSteps > MaxRegexSteps {
 			return nil, at.tooLarge(MaxRegexSteps,
-				"the regular expressions of this filter have more than %d steps with their repetitions written out; repeat less", MaxRegexSteps)
+				"the regular expressions of this filter have more than %d steps with their repetitions written out (MaxRegexSteps); repeat less", MaxRegexSteps)
 		}
 		var program *regexp.Regexp
 		if program, err = regexp.Compile(source); err == nil {

@@ -198,7 +198,7 @@ func schemaEnum(_ *compiler, s *schema, _, v Value, at *place) error {
 		return at.invalid("enum is %s; a list of one value or more is needed", shorten(v.Raw()))
 	}
 	if v.Len() > MaxInValues {
-		return at.tooLarge(MaxInValues, "enum has %d values, at most %d are allowed; split the query", v.Len(), MaxInValues)
+		return at.tooLarge(MaxInValues, "enum has %d values, at most %d are allowed (MaxInValues); split the query", v.Len(), MaxInValues)
 	}
 	for e := v.First(); e.Exists(); e = e.Next() {
 		s.enum = append(s.enum, e)
