@@ -72,12 +72,25 @@ func lengthWeight(array Value) int { return 1 + array.Len()/fieldsPerStep }
 // sortWeight is about what it costs to sort so many values that weigh so much together.
 func sortWeight(count, weight int) int { return weight * (1 + bits.Len(uint(count))/4) }
 
-// compare is compareMissing, counted.
+// compare is order, counted.
 func (e *evaluation) compare(a, b Value) (int, error) {
 	if err := e.step(min(weight(a), weight(b))); err != nil {
 		return 0, err
 	}
-	return compareMissing(a, b), nil
+	return e.order(a, b), nil
+}
+
+// order is Compare with the missing value below null, as expressions have it. All operators that compare values, sort
+// them or look for equal ones do so by it.
+func (e *evaluation) order(a, b Value) int {
+	order := Compare(a, b)
+	switch {
+	case order != 0 || a.Exists() == b.Exists():
+		return order
+	case a.Exists():
+		return 1
+	}
+	return -1
 }
 
 var evaluations = sync.Pool{New: func() any { return new(evaluation) }}
@@ -155,18 +168,6 @@ func truth(v Value) bool {
 		return v.Float64() != 0
 	}
 	return true
-}
-
-// compareMissing is Compare with the missing value below null, as expressions have it.
-func compareMissing(a, b Value) int {
-	c := Compare(a, b)
-	switch {
-	case c != 0 || a.Exists() == b.Exists():
-		return c
-	case a.Exists():
-		return 1
-	}
-	return -1
 }
 
 // nullish reports whether v is null or missing, which most operators answer with null.

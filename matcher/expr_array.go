@@ -73,7 +73,7 @@ func evalIn(e *evaluation, args []Value) (Value, error) {
 		return Value{}, err
 	}
 	for v := args[1].First(); v.Exists(); v = v.Next() {
-		if compareMissing(v, args[0]) == 0 {
+		if e.order(v, args[0]) == 0 {
 			return valueTrue, nil
 		}
 	}
@@ -188,7 +188,7 @@ func evalIndexOfArray(e *evaluation, args []Value) (Value, error) {
 	}
 	i := int64(0)
 	for v := array.First(); v.Exists() && i < end && err == nil; v = v.Next() {
-		if i >= start && compareMissing(v, args[1]) == 0 {
+		if i >= start && e.order(v, args[1]) == 0 {
 			return int32Value(int(i)), nil
 		}
 		i++

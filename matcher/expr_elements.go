@@ -182,7 +182,7 @@ func (x *sortExpression) eval(e *evaluation) (Value, error) {
 		return Value{}, err
 	}
 	if len(x.keys) == 0 {
-		slices.SortStableFunc(list, func(a, b Value) int { return directed(compareMissing(a, b), x.descending) })
+		slices.SortStableFunc(list, func(a, b Value) int { return directed(e.order(a, b), x.descending) })
 		return arrayOf(e, list)
 	}
 	type keyed struct {
@@ -198,7 +198,7 @@ func (x *sortExpression) eval(e *evaluation) (Value, error) {
 	}
 	slices.SortStableFunc(rows, func(a, b keyed) int {
 		for i, key := range x.keys {
-			if c := Compare(a.keys[i], b.keys[i]); c != 0 {
+			if c := compareKeys(e, a.keys[i], b.keys[i]); c != 0 {
 				return directed(c, key.descending)
 			}
 		}
@@ -215,6 +215,14 @@ func directed(c int, descending bool) int {
 		return -c
 	}
 	return c
+}
+
+// compareKeys takes a missing key for null.
+func compareKeys(e *evaluation, a, b Value) int {
+	if nullish(a) && nullish(b) {
+		return 0
+	}
+	return e.order(a, b)
 }
 
 // of follows the path in one element. A number in it is an index where it meets an array; arrays are not gone through.

@@ -10,17 +10,17 @@ func setOperators() map[string]*exprOperator {
 		"$setUnion":        {min: 0, max: -1, eval: evalSetUnion},
 		"$setIntersection": {min: 0, max: -1, eval: evalSetIntersection},
 		"$setDifference":   {min: 2, max: 2, eval: evalSetDifference},
-		"$setEquals": {min: 2, max: -1, eval: onSets(func(sets [][]Value) bool {
+		"$setEquals": {min: 2, max: -1, eval: onSets(func(e *evaluation, sets [][]Value) bool {
 			for _, set := range sets[1:] {
-				if !slices.EqualFunc(sets[0], set, Equal) {
+				if !slices.EqualFunc(sets[0], set, e.equal) {
 					return false
 				}
 			}
 			return true
 		})},
-		"$setIsSubset": {min: 2, max: 2, eval: onSets(func(sets [][]Value) bool {
+		"$setIsSubset": {min: 2, max: 2, eval: onSets(func(e *evaluation, sets [][]Value) bool {
 			for _, v := range sets[0] {
-				if !inSet(sets[1], v) {
+				if !e.inSet(sets[1], v) {
 					return false
 				}
 			}
@@ -43,8 +43,7 @@ func setOf(e *evaluation, array Value) ([]Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(list, Compare)
-	return slices.CompactFunc(list, Equal), nil
+	return e.distinct(list), nil
 }
 
 // setsOf reads operands. null is true if one of them is null or missing.
@@ -62,19 +61,27 @@ func setsOf(e *evaluation, args []Value) (sets [][]Value, null bool, err error) 
 	return sets, false, nil
 }
 
-func inSet(set []Value, v Value) bool {
-	_, found := slices.BinarySearchFunc(set, v, Compare)
+// distinct sorts values; of those that are equal the first stays.
+func (e *evaluation) distinct(list []Value) []Value {
+	slices.SortStableFunc(list, e.order)
+	return slices.CompactFunc(list, e.equal)
+}
+
+func (e *evaluation) equal(a, b Value) bool { return e.order(a, b) == 0 }
+
+func (e *evaluation) inSet(set []Value, v Value) bool {
+	_, found := slices.BinarySearchFunc(set, v, e.order)
 	return found
 }
 
 // onSets is an operator that tells something about sets, which must not be null.
-func onSets(tell func(sets [][]Value) bool) func(*evaluation, []Value) (Value, error) {
+func onSets(tell func(e *evaluation, sets [][]Value) bool) func(*evaluation, []Value) (Value, error) {
 	return func(e *evaluation, args []Value) (Value, error) {
 		sets, null, err := setsOf(e, args)
 		if err != nil || null {
 			return Value{}, errExpression
 		}
-		return boolValue(tell(sets)), nil
+		return boolValue(tell(e, sets)), nil
 	}
 }
 
@@ -90,8 +97,7 @@ func evalSetUnion(e *evaluation, args []Value) (Value, error) {
 	if err := e.step(sortWeight(len(all), heavy)); err != nil {
 		return Value{}, err
 	}
-	slices.SortFunc(all, Compare)
-	return arrayOf(e, slices.CompactFunc(all, Equal))
+	return arrayOf(e, e.distinct(all))
 }
 
 func evalSetIntersection(e *evaluation, args []Value) (Value, error) {
@@ -102,7 +108,7 @@ func evalSetIntersection(e *evaluation, args []Value) (Value, error) {
 	var common []Value
 	if len(sets) > 0 {
 		common = slices.DeleteFunc(sets[0], func(v Value) bool {
-			return slices.ContainsFunc(sets[1:], func(set []Value) bool { return !inSet(set, v) })
+			return slices.ContainsFunc(sets[1:], func(set []Value) bool { return !e.inSet(set, v) })
 		})
 	}
 	return arrayOf(e, common)
@@ -126,8 +132,8 @@ func evalSetDifference(e *evaluation, args []Value) (Value, error) {
 	seen, err := setOf(e, args[0])
 	taken := make([]bool, len(seen))
 	list = slices.DeleteFunc(list, func(v Value) bool {
-		i, _ := slices.BinarySearchFunc(seen, v, Compare)
-		drop := taken[i] || inSet(without, v)
+		i, _ := slices.BinarySearchFunc(seen, v, e.order)
+		drop := taken[i] || e.inSet(without, v)
 		taken[i] = true
 		return drop
 	})

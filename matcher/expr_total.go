@@ -18,15 +18,15 @@ func numberOfOperators() map[string]*exprOperator {
 		"$stdDevPop":  {min: 1, max: -1, eval: deviation(0)},
 		"$stdDevSamp": {min: 1, max: -1, eval: deviation(1)},
 
-		"$firstN": {names: []string{"n", "input"}, required: 2, eval: someOf(func(list []Value, n int) []Value { return list[:n] })},
-		"$lastN":  {names: []string{"n", "input"}, required: 2, eval: someOf(func(list []Value, n int) []Value { return list[len(list)-n:] })},
+		"$firstN": {names: []string{"n", "input"}, required: 2, eval: someOf(func(_ *evaluation, list []Value, n int) []Value { return list[:n] })},
+		"$lastN":  {names: []string{"n", "input"}, required: 2, eval: someOf(func(_ *evaluation, list []Value, n int) []Value { return list[len(list)-n:] })},
 		"$minN":   {names: []string{"n", "input"}, required: 2, eval: extremesOf(1)},
 		"$maxN":   {names: []string{"n", "input"}, required: 2, eval: extremesOf(-1)},
 	}
 }
 
 // someOf is n elements of an array, or all if there are not as many. Neither may be null.
-func someOf(choose func(list []Value, n int) []Value) func(*evaluation, []Value) (Value, error) {
+func someOf(choose func(e *evaluation, list []Value, n int) []Value) func(*evaluation, []Value) (Value, error) {
 	return func(e *evaluation, args []Value) (Value, error) {
 		n, err := wholeArgument(args[0])
 		if err != nil || n < 1 || args[1].Kind() != KindArray {
@@ -36,21 +36,22 @@ func someOf(choose func(list []Value, n int) []Value) func(*evaluation, []Value)
 		if err != nil {
 			return Value{}, err
 		}
-		return arrayOf(e, choose(list, int(min(n, int64(len(list))))))
+		return arrayOf(e, choose(e, list, int(min(n, int64(len(list))))))
 	}
 }
 
 // extremesOf is the n least values in order, or with sign -1 the n greatest. Null and missing do not count.
 func extremesOf(sign int) func(*evaluation, []Value) (Value, error) {
+	choose := someOf(func(e *evaluation, list []Value, n int) []Value {
+		list = slices.DeleteFunc(list, nullish)
+		slices.SortStableFunc(list, func(a, b Value) int { return sign * e.order(a, b) })
+		return list[:min(n, len(list))]
+	})
 	return func(e *evaluation, args []Value) (Value, error) {
 		if err := e.step(sortWeight(args[1].Len(), weight(args[1]))); err != nil {
 			return Value{}, err
 		}
-		return someOf(func(list []Value, n int) []Value {
-			list = slices.DeleteFunc(list, nullish)
-			slices.SortStableFunc(list, func(a, b Value) int { return sign * compareMissing(a, b) })
-			return list[:min(n, len(list))]
-		})(e, args)
+		return choose(e, args)
 	}
 }
 
@@ -74,7 +75,7 @@ func extreme(sign int) func(*evaluation, []Value) (Value, error) {
 			if err != nil {
 				return Value{}, err
 			}
-			if !nullish(v) && (best.IsNull() || Compare(v, best)*sign > 0) {
+			if !nullish(v) && (best.IsNull() || e.order(v, best)*sign > 0) {
 				best = v
 			}
 		}
