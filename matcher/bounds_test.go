@@ -74,3 +74,30 @@ func TestQueryBoundsSayWhatToDo(t *testing.T) {
 		}
 	}
 }
+
+// TestRegexWorkIsBounded: what would take seconds is false, as its negation is true; what is short is searched in a
+// document of any size.
+func TestRegexWorkIsBounded(t *testing.T) {
+	const heavy = `{"$regex":"(a|b){1,900}x"}` // 2,706 steps, so 24,800 bytes
+	text := func(n int) string { return strings.Repeat("ab", n/2) + "x" }
+	long, short, other := text(40_000), text(20_000), strings.Repeat("y", 500_000)
+	for _, test := range []struct {
+		filter, document string
+		want             bool
+	}{
+		{`{"s":` + heavy + `}`, `{"s":"` + short + `","o":"` + other + `"}`, true},
+		{`{"s":` + heavy + `}`, `{"s":"` + long + `"}`, false},
+		{`{"s":{"$not":` + heavy + `}}`, `{"s":"` + long + `"}`, true},
+		{`{"s":` + heavy + `}`, `{"s":["` + short + `","` + short + `"]}`, false},
+		{`{"s.t":` + heavy + `}`, `{"s":[{"t":"` + short + `"},{"t":5}]}`, true},
+		{`{"s":{"$elemMatch":` + heavy + `}}`, `{"s":["` + short + `"]}`, true},
+		{`{"s":{"$elemMatch":` + heavy + `}}`, `{"s":["` + short + `"],"o":"` + other + `"}`, false},
+		{`{"s":{"$in":[{"$regularExpression":{"pattern":"(a|b){1,900}x","options":""}}]}}`, `{"s":"` + long + `"}`, false},
+		{`{"$or":[{"s":{"$regex":"x$"}},{"s":` + heavy + `}]}`, `{"s":"` + long + `"}`, false},
+		{`{"s":{"$regex":"x$"}}`, `{"s":"` + long + `"}`, true},
+	} {
+		if got := compileText(t, test.filter).Match(testDocument(t, test.document)); got != test.want {
+			t.Errorf("%s of %.20s... with %d bytes: got %t", test.filter, test.document, len(test.document), got)
+		}
+	}
+}

@@ -28,16 +28,11 @@ type stepper interface {
 // longer than one of one.
 func shareSteps(root *node) {
 	found := map[string][]stepper{}
-	var collect func(n *node)
-	collect = func(n *node) {
+	visitNodes(root, false, func(n *node, _ bool) {
 		if s, ok := n.test.(stepper); ok {
 			found[n.test.operator()] = append(found[n.test.operator()], s)
 		}
-		for _, child := range n.children {
-			collect(child)
-		}
-	}
-	collect(root)
+	})
 	for _, all := range found {
 		for _, s := range all {
 			s.setSteps(s.mostSteps() / len(all))

@@ -12,7 +12,7 @@ import (
 const MaxRegexBytes = 4096
 
 // MaxRegexSteps bounds the size of all regular expressions of one filter once their repetitions are written out
-// ("a{1000}" has 1000 steps). What a match costs grows with it.
+// ("a{1000}" has 1000 steps). What a match costs grows with it (MaxRegexWork).
 const MaxRegexSteps = 10_000
 
 // pattern is a compiled regular expression (RE2 syntax, as Go's regexp package has it).

@@ -56,6 +56,7 @@ func Compile(spec QuerySpec, limits Limits) (*Query, error) {
 	}
 	form := normalize(filter)
 	shareSteps(form.node)
+	boundSearches(form.node)
 	q.filter, q.filterText = form.node, form.text
 	q.ids, q.pinned = pinnedIDs(form.node)
 	if q.sort, err = compileSort(given(spec.Sort), limits); err != nil {
