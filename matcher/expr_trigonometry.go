@@ -74,7 +74,7 @@ func taylor(term, square *big.Float, from int64) *big.Float {
 func sine(x *big.Float, more int64) *big.Float {
 	quarters, rest := quartersOf(x)
 	square := negated(times(rest, rest))
-	made := newReal()
+	var made *big.Float
 	if quarters += more; quarters&1 == 0 {
 		made = taylor(rest, square, 1)
 	} else {
@@ -148,7 +148,7 @@ func realAtan2(y, x realNumber) realNumber {
 	case x.isZero() || y.isInfinite():
 		return finite(signed(half(realPi()), y.isNegative()))
 	}
-	angle := newReal()
+	var angle *big.Float
 	if eighths < 0 {
 		angle = atan(newReal().Abs(over(y.value, x.value)))
 	} else {
