@@ -296,14 +296,19 @@ func twoReals(f func(a, b number) (number, error)) func(*evaluation, []Value) (V
 	}
 }
 
-// evalPower is [base, exponent].
+// evalPower is [base, exponent]. What is no whole number takes a logarithm and an exponential.
 func evalPower(e *evaluation, args []Value) (Value, error) {
-	if args[0].Kind() == KindDouble || args[1].Kind() == KindDouble || args[0].Kind() == KindDecimal || args[1].Kind() == KindDecimal ||
-		args[1].Int64() < 0 {
-		if err := e.step(realSteps); err != nil { // it takes a logarithm and an exponential
-			return Value{}, err
+	whole := func(v Value) bool { return v.Kind() == KindInt32 || v.Kind() == KindInt64 }
+	if args[0].IsNumber() && args[1].IsNumber() {
+		easy := whole(args[0]) && whole(args[1])
+		if easy {
+			_, easy = integerPower(args[0].Int64(), args[1].Int64())
 		}
-		return twoReals(power)(e, args)
+		if !easy {
+			if err := e.step(2 * realSteps); err != nil {
+				return Value{}, err
+			}
+		}
 	}
 	return two(power)(e, args)
 }

@@ -47,6 +47,7 @@ func worstExpressions() map[string]string {
 		"divide":        `{"$map":{"input":"$m","in":{"$map":{"input":"$m","in":{"$divide":["$$this",{"$numberDecimal":"7E+3"}]}}}}}`,
 		"power":         each(`{"$pow":["$$this",1.5]}`),
 		"power of ints": each(`{"$pow":[2,{"$size":[["$$this"]]}]}`),
+		"large powers":  each(`{"$pow":[3,{"$add":[{"$size":[["$$this"]]},62]}]}`),
 		"sine":          each(`{"$sin":1e308}`),
 		"atan":          each(`{"$atan":{"$add":["$$this",{"$numberDecimal":"1"}]}}`),
 		"acosh":         each(`{"$acosh":{"$add":["$$this",1]}}`),
