@@ -374,11 +374,17 @@ func numberText(v Value) []byte {
 	return strconv.AppendInt(nil, v.Int64(), 10)
 }
 
-// arithmetic counts an operation on two numbers: one on decimals that lie far apart has many digits to handle.
+// arithmetic counts an operation on two numbers.
 func (e *evaluation) arithmetic(a, b number) error {
 	if wider(a, b) != KindDecimal {
 		return nil
 	}
-	apart := int(a.decimal.exponent) - int(b.decimal.exponent)
-	return e.step(16 + max(apart, -apart)/8)
+	return e.step(decimalSteps(a.decimal, b.decimal))
+}
+
+// decimalSteps is about what an operation on two decimals takes, in steps: if they lie far apart it has many digits to
+// handle.
+func decimalSteps(a, b decimal) int {
+	apart := int(a.exponent) - int(b.exponent)
+	return 16 + max(apart, -apart)/8
 }

@@ -93,7 +93,7 @@ func (s *schema) valid(v Value, steps *int) bool {
 	}
 	switch {
 	case v.IsNumber():
-		if !s.number(v) {
+		if !s.number(v, steps) {
 			return false
 		}
 	case kind == KindString:
@@ -179,7 +179,7 @@ func (s *schema) combined(v Value, steps *int) bool {
 	return s.not == nil || !s.not.valid(v, steps)
 }
 
-func (s *schema) number(v Value) bool {
+func (s *schema) number(v Value, steps *int) bool {
 	if s.minimum.Exists() {
 		if c := Compare(v, s.minimum); c < 0 || c == 0 && s.exclusiveMinimum {
 			return false
@@ -190,16 +190,20 @@ func (s *schema) number(v Value) bool {
 			return false
 		}
 	}
-	return !s.multipleOf.Exists() || isMultiple(numberOf(v), numberOf(s.multipleOf))
+	return !s.multipleOf.Exists() || isMultiple(numberOf(v), numberOf(s.multipleOf), steps)
 }
 
 // isMultiple reports whether n is a whole number of times m, which is above 0. Doubles are read as decimals of 15 digits, as
 // MongoDB does: 0.3 is a multiple of 0.1.
-func isMultiple(n, m number) bool {
+func isMultiple(n, m number, steps *int) bool {
 	if kind := wider(n, m); kind == KindInt32 || kind == KindInt64 {
 		return n.integer%m.integer == 0
 	}
-	rest, err := decimalRemainder(n.asDecimal(), m.asDecimal())
+	a, b := n.asDecimal(), m.asDecimal()
+	if *steps -= decimalSteps(a, b); *steps < 0 {
+		return false
+	}
+	rest, err := decimalRemainder(a, b)
 	return err == nil && rest.isZero()
 }
 

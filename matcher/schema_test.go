@@ -230,6 +230,17 @@ func TestSchemaStepsAreBounded(t *testing.T) {
 	}
 }
 
+// TestSchemaCountsDecimals: numbers that lie far apart take long to divide.
+func TestSchemaCountsDecimals(t *testing.T) {
+	q := compileText(t, `{"$jsonSchema":{"properties":{"a":{"items":{"multipleOf":{"$numberDecimal":"7E-6000"}}}}}}`)
+	list := func(n int) *Document {
+		return testDocument(t, `{"a":[`+strings.TrimSuffix(strings.Repeat(`{"$numberDecimal":"7E+6000"},`, n), ",")+`]}`)
+	}
+	if !q.Match(list(100)) || q.Match(list(2000)) {
+		t.Error("100 numbers are to be within MaxSchemaSteps, 2,000 beyond")
+	}
+}
+
 func FuzzSchema(f *testing.F) {
 	for _, test := range operatorTests {
 		if text, ok := strings.CutPrefix(test.filter, `{"$jsonSchema":`); ok {
