@@ -85,6 +85,7 @@ var operatorTests = []filterTest{
 	{`{"$jsonSchema":{"additionalProperties":{"type":"string"},"minProperties":1,"maxProperties":2}}`, []string{`{"a":"x"}`}, []string{`{}`, `{"a":1}`, `{"a":"x","b":"y","c":"z"}`}},
 	{`{"$jsonSchema":{"dependencies":{"a":["b"],"c":{"properties":{"d":{"type":"number"}},"required":["d"]}}}}`, []string{`{}`, `{"a":1,"b":1}`, `{"c":1,"d":2}`, `{"b":1}`}, []string{`{"a":1}`, `{"c":1}`, `{"c":1,"d":"x"}`}},
 	{`{"$jsonSchema":{"properties":{"a":{"enum":[1,"x",[1,2],{"b":null}]}}}}`, []string{`{"a":1.0}`, `{"a":[1,2]}`, `{"a":{"b":null}}`, `{}`}, []string{`{"a":2}`, `{"a":[1]}`, `{"a":null}`}},
+	{`{"$jsonSchema":{"properties":{"a":{"enum":[{"b":1,"c":[{"d":1,"e":2}]}]}}}}`, []string{`{"a":{"c":[{"e":2,"d":1}],"b":1.0}}`}, []string{`{"a":{"b":1}}`, `{"a":{"b":1,"c":[{"d":2,"e":1}]}}`}},
 	{`{"$jsonSchema":{"allOf":[{"required":["a"]}],"anyOf":[{"required":["b"]},{"required":["c"]}],"not":{"required":["d"]}}}`, []string{`{"a":1,"b":1}`, `{"a":1,"c":1}`}, []string{`{"b":1}`, `{"a":1}`, `{"a":1,"b":1,"d":1}`}},
 	{`{"$jsonSchema":{"oneOf":[{"required":["a"]},{"required":["b"]}]}}`, []string{`{"a":1}`, `{"b":1}`}, []string{`{}`, `{"a":1,"b":1}`}},
 	{`{"$jsonSchema":{"properties":{"a":{"multipleOf":3}}}}`, []string{`{"a":9}`, `{"a":-3.0}`, `{"a":0}`, `{"a":"x"}`}, []string{`{"a":1}`, `{"a":4.5}`, `{"a":{"$numberDouble":"Infinity"}}`}},
@@ -95,8 +96,9 @@ var operatorTests = []filterTest{
 // TestSchemasThatAllocate are rows that need memory: uniqueItems, decimals.
 func TestSchemasThatAllocate(t *testing.T) {
 	for _, test := range []filterTest{
-		{`{"$jsonSchema":{"properties":{"a":{"uniqueItems":true}}}}`, []string{`{"a":[]}`, `{"a":[1,"1",[1]]}`, `{"a":1}`}, []string{`{"a":[1,2,1.0]}`, `{"a":[{"b":1},{"b":1}]}`}},
+		{`{"$jsonSchema":{"properties":{"a":{"uniqueItems":true}}}}`, []string{`{"a":[]}`, `{"a":[1,"1",[1]]}`, `{"a":1}`}, []string{`{"a":[1,2,1.0]}`, `{"a":[{"b":1},{"b":1}]}`, `{"a":[{"b":1,"c":2},3,{"c":2,"b":1}]}`}},
 		{`{"$jsonSchema":{"properties":{"a":{"uniqueItems":false}}}}`, []string{`{"a":[1,1]}`}, nil},
+		{`{"$jsonSchema":{"properties":{"a":{"multipleOf":0.1}}}}`, []string{`{"a":0.3}`, `{"a":{"$numberDecimal":"0.7"}}`, `{"a":2}`}, []string{`{"a":0.35}`, `{"a":{"$numberDouble":"NaN"}}`}},
 		{`{"$jsonSchema":{"properties":{"a":{"multipleOf":{"$numberDecimal":"0.1"}}}}}`, []string{`{"a":{"$numberDecimal":"2.30"}}`, `{"a":3}`}, []string{`{"a":{"$numberDecimal":"0.25"}}`, `{"a":{"$numberDecimal":"NaN"}}`}},
 	} {
 		runFilterTest(t, test)
@@ -161,7 +163,7 @@ func TestOperatorErrors(t *testing.T) {
 		{`{"$expr":{"$year":{"date":"$a","timezone":"Europe/Paris"}}}`, CodeQueryInvalid, "/$expr/$year", "offset"},
 		{`{"$expr":{"$dateAdd":{"startDate":"$a","unit":"days","amount":1}}}`, CodeQueryInvalid, "/$expr/$dateAdd/unit", "known ones"},
 		{`{"$expr":{"$dateToString":{"date":"$a","format":"%q"}}}`, CodeQueryInvalid, "/$expr/$dateToString/format", "%Y"},
-		{`{"$expr":{"$dateFromString":{"dateString":"$a","format":"%G"}}}`, CodeQueryInvalid, "/$expr/$dateFromString/format", "%Y"},
+		{`{"$expr":{"$dateFromString":{"dateString":"$a","format":"%U"}}}`, CodeQueryInvalid, "/$expr/$dateFromString/format", "%Y"},
 		{`{"$expr":{"$convert":{"input":"$a","to":"array"}}}`, CodeQueryInvalid, "/$expr/$convert/to", "string, bool"},
 		{`{"$jsonSchema":5}`, CodeQueryInvalid, "/$jsonSchema", "an object"},
 		{`{"$jsonSchema":{"requird":["a"]}}`, CodeQueryInvalid, "/$jsonSchema/requird", "did you mean required?"},

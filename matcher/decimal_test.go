@@ -40,7 +40,7 @@ func TestAddNumbers(t *testing.T) {
 		{`-9223372036854775808`, `-1`, ``},
 		{`9223372036854775807`, `0`, `{"$numberLong":"9223372036854775807"}`},
 		{`1`, `{"$numberDecimal":"0.10"}`, `{"$numberDecimal":"1.10"}`},
-		{`0.1`, `{"$numberDecimal":"0.2"}`, `{"$numberDecimal":"0.3"}`},
+		{`0.1`, `{"$numberDecimal":"0.2"}`, `{"$numberDecimal":"0.300000000000000"}`},
 		{`{"$numberDecimal":"-1"}`, `{"$numberDecimal":"1.0"}`, `{"$numberDecimal":"0.0"}`},
 		{`{"$numberDecimal":"9999999999999999999999999999999999"}`, `1`, `{"$numberDecimal":"1.000000000000000000000000000000000E+34"}`},
 		{`{"$numberDecimal":"1E+40"}`, `1`, `{"$numberDecimal":"1.000000000000000000000000000000000E+40"}`},

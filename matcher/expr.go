@@ -2,11 +2,13 @@ package matcher
 
 import (
 	"errors"
+	"math/bits"
 	"sync"
 )
 
-// MaxExpressionSteps bounds what one $expr may do for one document: operators, elements and values made, and bytes of
-// text made in units of stepBytes. A document for which it would take more does not match.
+// MaxExpressionSteps bounds what all $expr of a filter may do for one document, each an equal share: parts of the expression that are computed, elements and
+// fields that are looked at, values and texts that are made (texts in units of stepBytes), and more for what takes longer.
+// An expression that would take more is false for the document. A step takes some 10 to 100 ns.
 const MaxExpressionSteps = 200_000
 
 // stepBytes is how many bytes of made text count as one step.
@@ -16,7 +18,7 @@ const stepBytes = 32
 // does not match.
 var (
 	errExpression      = errors.New("an operator of the expression cannot be applied to the document's values")
-	errExpressionSteps = errors.New("the expression takes more than MaxExpressionSteps for the document")
+	errExpressionSteps = errors.New("the expression takes more than its share of MaxExpressionSteps for the document")
 )
 
 // expression is one aggregation expression (manual: "Aggregation Expressions"). It is immutable once compiled.
@@ -35,15 +37,16 @@ type expression interface {
 // evaluation is the state of one evaluation for one document.
 type evaluation struct {
 	collation *collation
+	most      int // steps
 	root      Value
 	variables []Value // by slot
 	values    []Value // of arguments, a stack
-	steps     int
+	steps     int     // taken
 }
 
 // step counts n steps.
 func (e *evaluation) step(n int) error {
-	if e.steps += n; e.steps > MaxExpressionSteps {
+	if e.steps += n; e.steps > e.most {
 		return errExpressionSteps
 	}
 	return nil
@@ -58,14 +61,17 @@ func weight(v Value) int {
 		return 1
 	}
 	n := v.at()
-	switch {
-	case n.kind != KindObject && n.kind != KindArray:
+	if n.kind != KindObject && n.kind != KindArray {
 		return 1 + len(v.Bytes())/stepBytes
-	case len(v.document.text) > 0:
-		return int(n.span) + int(n.end-n.start)/stepBytes
 	}
-	return int(n.span) + len(v.document.arena)/stepBytes
+	return int(n.span) + int(n.end-n.start)/stepBytes // of the text, or of the arena where a builder made it
 }
+
+// lengthWeight is about what it costs to walk along the elements of an array, but not into them.
+func lengthWeight(array Value) int { return 1 + array.Len()/fieldsPerStep }
+
+// sortWeight is about what it costs to sort so many values that weigh so much together.
+func sortWeight(count, weight int) int { return weight * (1 + bits.Len(uint(count))/4) }
 
 // compare is order, counted.
 func (e *evaluation) compare(a, b Value) (int, error) {
@@ -75,7 +81,8 @@ func (e *evaluation) compare(a, b Value) (int, error) {
 	return e.order(a, b), nil
 }
 
-// order is Compare under the query's collation, with the missing value below null, as expressions have it.
+// order is Compare under the query's collation, with the missing value below null, as expressions have it. All operators that compare values, sort
+// them or look for equal ones do so by it.
 func (e *evaluation) order(a, b Value) int {
 	order := e.collation.compare(a, b)
 	switch {
@@ -94,13 +101,20 @@ type exprTest struct {
 	collation *collation
 	root      expression
 	slots     int // variables in use at once, at most
+	steps     int // for a document, at most
 }
+
+func (x *exprTest) mostSteps() int     { return MaxExpressionSteps }
+func (x *exprTest) setSteps(steps int) { x.steps = steps }
 
 // compileExpr compiles $expr (manual: "$expr"): documents match for which the expression is true, which every value
 // is but false, null, the missing value and numbers that are 0. A document that an operator cannot be applied to
 // (a division by zero, a string where a number is needed, more than MaxExpressionSteps) does not match: $expr is false
 // for it. Comparison is across all types. It can stand wherever a filter of the whole document can, not in $elemMatch.
 func compileExpr(c *compiler, v Value, at *place) (*node, error) {
+	if c.update {
+		return nil, refusedInUpdate("$expr", at)
+	}
 	if c.elements > 0 {
 		return nil, at.invalid("$expr stands in $elemMatch, but it is about the whole document; put it beside the field, or use $filter in it")
 	}
@@ -112,7 +126,7 @@ func compileExpr(c *compiler, v Value, at *place) (*node, error) {
 	if k, ok := root.(constantExpression); ok {
 		return &node{op: map[bool]opcode{true: opTrue, false: opFalse}[truth(k.value)]}, nil
 	}
-	return predicateLeaf(path{}, &exprTest{collation: c.collation, root: root, slots: compiling.slots}), nil
+	return predicateLeaf(path{}, &exprTest{collation: c.collation, root: root, slots: compiling.slots, steps: MaxExpressionSteps}), nil
 }
 
 func (x *exprTest) accepts(v Value) bool {
@@ -122,17 +136,22 @@ func (x *exprTest) accepts(v Value) bool {
 
 func (x *exprTest) eval(root Value) (Value, error) {
 	e := evaluations.Get().(*evaluation)
-	e.collation, e.root, e.steps = x.collation, root, 0
+	e.collation, e.root, e.steps, e.most = x.collation, root, 0, x.steps
 	for len(e.variables) < x.slots {
 		e.variables = append(e.variables, Value{})
 	}
 	result, err := x.root.eval(e)
-	e.collation, e.root = nil, Value{}
-	clear(e.variables)
-	clear(e.values[:cap(e.values)])
-	evaluations.Put(e)
+	if cap(e.values) <= maxPooledValues && len(e.variables) <= maxPooledValues {
+		e.collation, e.root = nil, Value{}
+		clear(e.variables)
+		clear(e.values[:cap(e.values)])
+		evaluations.Put(e)
+	}
 	return result, err
 }
+
+// maxPooledValues bounds what one large expression leaves behind in the pool, and what clearing it costs every other.
+const maxPooledValues = 256
 
 func (x *exprTest) operator() string               { return "$expr" }
 func (x *exprTest) cost() int                      { return 4 }
@@ -159,8 +178,8 @@ func nullish(v Value) bool { k := v.Kind(); return k == KindNull || k == KindMis
 // constantExpression is a value that stands in the query, or was computed from such.
 type constantExpression struct{ value Value }
 
-func (k constantExpression) eval(*evaluation) (Value, error) { return k.value, nil }
-func (k constantExpression) constant() bool                  { return true }
+func (k constantExpression) eval(e *evaluation) (Value, error) { return k.value, e.step(1) }
+func (k constantExpression) constant() bool                    { return true }
 
 // appendNormal keeps the types of numbers apart: 1 and 1.0 are not the same to $type or $toString.
 func (k constantExpression) appendNormal(dst []byte) []byte {
@@ -186,6 +205,9 @@ func (f *fieldExpression) constant() bool                 { return false }
 func (f *fieldExpression) appendNormal(dst []byte) []byte { return AppendString(dst, []byte(f.text)) }
 
 func (f *fieldExpression) eval(e *evaluation) (Value, error) {
+	if err := e.step(1); err != nil {
+		return Value{}, err
+	}
 	v := e.root
 	if f.slot != rootSlot {
 		v = e.variables[f.slot]
@@ -194,7 +216,7 @@ func (f *fieldExpression) eval(e *evaluation) (Value, error) {
 		if v.Kind() == KindArray {
 			return collect(e, v, f.names[i:])
 		}
-		if err := e.step(1 + v.Len()/fieldsPerStep); err != nil {
+		if err := e.step(v.Len() / fieldsPerStep); err != nil {
 			return Value{}, err
 		}
 		v = v.Field(name)
@@ -212,12 +234,13 @@ func collect(e *evaluation, array Value, names []string) (Value, error) {
 func (b *builder) collect(array Value, names []string) {
 	b.begin(KindArray)
 	for v := array.First(); v.Exists() && b.err == nil; v = v.Next() {
-		b.err = b.e.step(1 + v.Len()*len(names)/fieldsPerStep)
+		b.err = b.e.step(1)
 		if v.Kind() != KindObject {
 			continue
 		}
 		found, i := v, 0
-		for ; i < len(names) && found.Kind() == KindObject; i++ {
+		for ; i < len(names) && found.Kind() == KindObject && b.err == nil; i++ {
+			b.err = b.e.step(found.Len() / fieldsPerStep)
 			found = found.Field(names[i])
 		}
 		switch {

@@ -1,11 +1,8 @@
 package matcher
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
-// Operators on arrays (manual: "Array Expression Operators") and those that look at many values.
+// Operators on arrays (manual: "Array Expression Operators").
 
 func arrayOperators() map[string]*exprOperator {
 	return map[string]*exprOperator{
@@ -20,13 +17,6 @@ func arrayOperators() map[string]*exprOperator {
 		"$reverseArray": {min: 1, max: 1, eval: evalReverseArray},
 		"$indexOfArray": {min: 2, max: 4, eval: evalIndexOfArray},
 		"$range":        {min: 2, max: 3, eval: evalRange},
-		"$min":          {min: 1, max: -1, eval: extreme(-1)},
-		"$max":          {min: 1, max: -1, eval: extreme(1)},
-		"$sum":          {min: 1, max: -1, eval: evalSum},
-		"$avg":          {min: 1, max: -1, eval: evalAvg},
-
-		"$mergeObjects":  {min: 0, max: -1, eval: evalMergeObjects},
-		"$objectToArray": {min: 1, max: 1, eval: evalObjectToArray},
 	}
 }
 
@@ -55,7 +45,7 @@ func evalArrayElemAt(e *evaluation, args []Value) (Value, error) {
 	if i < 0 {
 		i += int64(array.Len())
 	}
-	return array.Index(int(i)), e.walked(array)
+	return array.Index(int(i)), e.step(lengthWeight(array))
 }
 
 // endOfArray is the first element, or with -1 the last; missing if there is none.
@@ -70,7 +60,7 @@ func endOfArray(i int) func(*evaluation, []Value) (Value, error) {
 		case i == 0:
 			return array.First(), nil
 		}
-		return array.Index(array.Len() - 1), e.walked(array)
+		return array.Index(array.Len() - 1), e.step(lengthWeight(array))
 	}
 }
 
@@ -223,154 +213,6 @@ func evalRange(e *evaluation, args []Value) (Value, error) {
 	b := begun(e, KindArray)
 	for i := from; (step > 0 && i < to || step < 0 && i > to) && b.err == nil; i += step {
 		b.scalar(KindInt32, uint64(i))
-	}
-	return b.done()
-}
-
-// many is what $min, $max, $sum and $avg look at: their arguments, or the elements of a single one that is an array.
-func many(e *evaluation, args []Value) ([]Value, error) {
-	if len(args) == 1 && args[0].Kind() == KindArray {
-		return elementsOf(e, args[0])
-	}
-	return args, nil
-}
-
-// extreme is $min or $max: null and missing do not count; null if nothing does.
-func extreme(sign int) func(*evaluation, []Value) (Value, error) {
-	return func(e *evaluation, args []Value) (Value, error) {
-		list, err := many(e, args)
-		best := valueNull
-		for _, v := range list {
-			if err == nil {
-				err = e.walked(v)
-			}
-			if err != nil {
-				return Value{}, err
-			}
-			if !nullish(v) && (best.IsNull() || e.collation.compare(v, best)*sign > 0) {
-				best = v
-			}
-		}
-		return best, err
-	}
-}
-
-// total is the sum of the numbers among values, and how many they are. Doubles are added with what each sum rounds off,
-// so that their order makes no difference that shows.
-func total(e *evaluation, args []Value) (sumOf number, count int, err error) {
-	list, err := many(e, args)
-	whole := number{kind: KindInt32} // the integers and decimals
-	var high, low float64
-	doubles := false
-	for _, v := range list {
-		if !v.IsNumber() {
-			continue
-		}
-		count++
-		n := numberOf(v)
-		if n.kind == KindDouble {
-			doubles = true
-			added := high + n.double
-			back := added - high
-			low += (high - (added - back)) + (n.double - back)
-			high = added
-			continue
-		}
-		if err = e.arithmetic(whole, n); err == nil {
-			whole, err = sum(whole, n)
-		}
-		if err != nil {
-			return number{}, 0, err
-		}
-	}
-	if !doubles {
-		return whole, count, err
-	}
-	if !math.IsInf(high, 0) && !math.IsNaN(high) {
-		high += low
-	}
-	sumOf, err2 := sum(whole, double(high))
-	if err == nil {
-		err = err2
-	}
-	return sumOf, count, err
-}
-
-func evalSum(e *evaluation, args []Value) (Value, error) {
-	n, _, err := total(e, args)
-	if err != nil {
-		return Value{}, err
-	}
-	return numberValue(n), nil
-}
-
-func evalAvg(e *evaluation, args []Value) (Value, error) {
-	n, count, err := total(e, args)
-	if err != nil || count == 0 {
-		return valueNull, err
-	}
-	if n, err = quotient(n, number{kind: KindInt64, integer: int64(count)}); err != nil {
-		return Value{}, err
-	}
-	return numberValue(n), nil
-}
-
-// evalMergeObjects is all fields of all objects, the later ones' values in the earlier ones' places.
-func evalMergeObjects(e *evaluation, args []Value) (Value, error) {
-	if len(args) == 1 && args[0].Kind() == KindArray {
-		var err error
-		if args, err = elementsOf(e, args[0]); err != nil {
-			return Value{}, err
-		}
-	}
-	var fields []Value
-	places := map[string]int{}
-	for _, object := range args {
-		if nullish(object) {
-			continue
-		}
-		if object.Kind() != KindObject {
-			return Value{}, errExpression
-		}
-		if err := e.walked(object); err != nil {
-			return Value{}, err
-		}
-		for f := object.First(); f.Exists(); f = f.Next() {
-			if i, taken := places[string(f.Name())]; taken {
-				fields[i] = f
-				continue
-			}
-			places[string(f.Name())] = len(fields)
-			fields = append(fields, f)
-		}
-	}
-	b := begun(e, KindObject)
-	for _, f := range fields {
-		if b.err != nil {
-			break
-		}
-		b.field(f.Name())
-		b.copy(f)
-	}
-	return b.done()
-}
-
-// evalObjectToArray is an array of {"k":name,"v":value}.
-func evalObjectToArray(e *evaluation, args []Value) (Value, error) {
-	switch {
-	case nullish(args[0]):
-		return valueNull, nil
-	case args[0].Kind() != KindObject:
-		return Value{}, errExpression
-	}
-	b := begun(e, KindArray)
-	for f := args[0].First(); f.Exists() && b.err == nil; f = f.Next() {
-		b.begin(KindObject)
-		b.field([]byte("k"))
-		b.bytes(KindString, f.Name())
-		b.field([]byte("v"))
-		b.copy(f)
-		b.end()
 	}
 	return b.done()
 }

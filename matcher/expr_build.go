@@ -2,8 +2,9 @@ package matcher
 
 import "math"
 
-// builder makes a document out of computed values. The document has no text, so Raw of its values is empty; all else
-// works as for a parsed one.
+// builder makes a document out of computed values. The document has no text, so Raw of its values is empty; start and end
+// of its objects and arrays are places in the arena, which say how many bytes lie in them. All else works as for a parsed
+// one.
 //
 // Values are appended in order. An object or array is opened, its children are appended, and it is closed. Whatever is
 // made counts as steps of the evaluation; when those are used up, nothing more is appended and done fails.
@@ -61,7 +62,7 @@ func (b *builder) push(n tapeNode) int {
 func (b *builder) field(name []byte) { b.name = name }
 
 func (b *builder) begin(kind Kind) {
-	i := b.push(tapeNode{kind: kind, span: 1})
+	i := b.push(tapeNode{kind: kind, span: 1, start: uint32(len(b.d.arena))})
 	b.open, b.last = append(b.open, i), append(b.last, -1)
 }
 
@@ -70,6 +71,7 @@ func (b *builder) end() {
 	self, last := b.open[top], b.last[top]
 	b.open, b.last = b.open[:top], b.last[:top]
 	b.d.tape[self].span = uint32(len(b.d.tape) - self)
+	b.d.tape[self].end = uint32(len(b.d.arena))
 	if last >= 0 {
 		b.d.tape[last].flags |= flagLast
 	}

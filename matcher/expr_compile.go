@@ -22,7 +22,7 @@ type exprOperator struct {
 	lazy func(e *evaluation, args []expression) (Value, error)
 }
 
-// exprForms are operators whose arguments are no plain expressions.
+// exprForm compiles an operator whose arguments are no plain expressions.
 type exprForm func(c *exprCompiler, v Value, at *place) (expression, error)
 
 // exprCompiler compiles expressions of one $expr.
@@ -54,7 +54,7 @@ func (c *exprCompiler) expression(v Value, at *place) (expression, error) {
 		if err != nil {
 			return nil, err
 		}
-		return c.folded(&listExpression{elements})
+		return c.folded(&listExpression{elements}), nil
 	case KindObject:
 		if name := string(v.First().Name()); strings.HasPrefix(name, "$") {
 			return c.call(name, v, at)
@@ -94,7 +94,7 @@ func (c *exprCompiler) object(v Value, at *place) (expression, error) {
 		}
 		made.names, made.values = append(made.names, name), append(made.values, x)
 	}
-	return c.folded(made)
+	return c.folded(made), nil
 }
 
 // field compiles "$a.b" and "$$name.a.b".
@@ -113,11 +113,12 @@ func (c *exprCompiler) field(text string, at *place) (expression, error) {
 		return c.fieldPath(rootSlot, "$", rest, at)
 	case "REMOVE":
 		return constantExpression{}, nil
-	case "NOW", "CLUSTER_TIME":
-		return nil, at.invalid("$$%s is the time when the query runs, and a live result cannot change with the clock alone; compare with a date, and ask again when it should move", name)
 	case "":
 		return nil, at.invalid(`the expression %q names no variable; use "$$ROOT", or {"$literal":%q} for the text`, text, text)
 	default:
+		if reason, known := refusedVariables[name]; known {
+			return nil, at.invalid("the variable $$%s is not supported: %s", name, reason)
+		}
 		if slot = lastIndex(c.scope, name); slot < 0 {
 			return nil, at.invalid("the variable $$%s is not defined here; known ones are $$ROOT, $$REMOVE and those that $let, $map, $filter and $reduce define", name)
 		}
@@ -140,7 +141,7 @@ func lastIndex(names []string, name string) int {
 func (c *exprCompiler) fieldPath(slot int, prefix, text string, at *place) (expression, error) {
 	names := strings.Split(text, ".")
 	if len(names) > MaxPathSegments {
-		return nil, at.tooLarge(MaxPathSegments, "the path has %d names, at most %d are allowed; shorten it", len(names), MaxPathSegments)
+		return nil, at.tooLarge(MaxPathSegments, "the path has %d names, at most %d are allowed (MaxPathSegments); shorten it", len(names), MaxPathSegments)
 	}
 	for _, name := range names {
 		if name == "" || name[0] == '$' || strings.ContainsRune(name, 0) {
@@ -174,10 +175,13 @@ func (c *exprCompiler) call(name string, object Value, at *place) (expression, e
 			return nil, err
 		}
 	}
-	return c.folded(x)
+	return c.folded(x), nil
 }
 
 func unknownExpression(name string, at *place) error {
+	if reason, known := refusedExpressions[name]; known {
+		return at.fail(CodeOperatorUnknown, 0, "the operator %s is not supported: %s", name, reason)
+	}
 	if err := refused(name, at); err != nil {
 		return err
 	}
@@ -199,7 +203,7 @@ func (c *exprCompiler) arguments(op *exprOperator, v Value, at *place) (args []e
 		return args, true, err
 	}
 	if op.max == 0 {
-		return nil, false, at.invalid("%s is %s; an object with %s is needed", at.name, describeKind(v.Kind()), strings.Join(op.names[:op.required], ", "))
+		return nil, false, at.invalid("%s is %s; an object with %s is needed", at.name, describeKind(v.Kind()), strings.Join(op.needed(), ", "))
 	}
 	if v.Kind() == KindArray {
 		args, err = c.list(v, at)
@@ -217,6 +221,14 @@ func (c *exprCompiler) arguments(op *exprOperator, v Value, at *place) (args []e
 		args = append(args, nil)
 	}
 	return args, false, nil
+}
+
+// needed are the names that must be there, or all if none must.
+func (op *exprOperator) needed() []string {
+	if op.required == 0 {
+		return op.names
+	}
+	return op.names[:op.required]
 }
 
 func (op *exprOperator) arity() string {
@@ -273,13 +285,16 @@ func (x *callExpression) eval(e *evaluation) (Value, error) {
 		return x.op.lazy(e, x.args)
 	}
 	from := len(e.values)
-	for _, arg := range x.args {
+	for i, arg := range x.args {
 		var v Value
 		if arg != nil {
 			var err error
 			if v, err = arg.eval(e); err != nil {
 				e.values = e.values[:from]
 				return Value{}, err
+			}
+			if !v.Exists() && len(x.op.names) > 0 && i >= x.op.required {
+				v = valueNull // an option that is given, but has no value, is not one that is left out
 			}
 		}
 		e.values = append(e.values, v)
@@ -299,20 +314,23 @@ func (x *callExpression) appendNormal(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// Bounds on a value that is computed when the query is compiled.
+// Bounds on values that are computed when the query is compiled: each, and the steps for all of one filter.
 const (
 	maxFoldedValues = 4096
 	maxFoldedBytes  = 64 << 10
+	maxFoldedSteps  = MaxExpressionSteps
 )
 
 // folded computes an expression of constants once and for all. One that has no value, or a large one, stays as it is.
-func (c *exprCompiler) folded(x expression) (expression, error) {
-	if !x.constant() {
-		return x, nil
+func (c *exprCompiler) folded(x expression) expression {
+	if !x.constant() || c.foldedSteps >= maxFoldedSteps {
+		return x
 	}
-	v, err := x.eval(&evaluation{collation: c.collation})
+	e := &evaluation{collation: c.collation, steps: c.foldedSteps, most: maxFoldedSteps}
+	v, err := x.eval(e)
+	c.foldedSteps = e.steps
 	if err != nil || v.document != nil && (len(v.document.tape) > maxFoldedValues || len(v.document.arena) > maxFoldedBytes) {
-		return x, nil
+		return x
 	}
-	return constantExpression{v}, nil
+	return constantExpression{v}
 }

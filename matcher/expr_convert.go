@@ -56,10 +56,13 @@ func conversionTo(to Value) conversion {
 
 func checkConvert(_ *exprCompiler, args []expression, at *place) error {
 	if to, ok := args[1].(constantExpression); ok && !nullish(to.value) && conversionTo(to.value) == nil {
-		return at.field("to").invalid("$convert cannot make the type %s; it makes string, bool, int, long, double, decimal, date and objectId", to.value.Raw())
+		return at.field("to").invalid("$convert cannot make the type %s; it makes string, bool, int, long, double, decimal, date and objectId", constantText(to.value))
 	}
 	return nil
 }
+
+// constantText is a constant for a message.
+func constantText(v Value) string { return shorten(AppendValue(nil, v, ValuesRelaxed)) }
 
 func evalConvert(e *evaluation, args []expression) (Value, error) {
 	input, err := args[0].eval(e)
@@ -110,15 +113,10 @@ func toText(v Value) (Value, bool) {
 	return Value{}, false
 }
 
+// toBool knows all types but the least and the greatest key.
 func toBool(v Value) (Value, bool) {
-	switch kind := v.Kind(); kind {
-	case KindString, KindObjectID, KindDate, KindBool:
-	default:
-		if !v.IsNumber() {
-			return Value{}, false
-		}
-	}
-	return boolValue(truth(v)), true
+	kind := v.Kind()
+	return boolValue(truth(v)), kind != KindMinKey && kind != KindMaxKey
 }
 
 func toInt(v Value) (Value, bool) {
@@ -160,8 +158,13 @@ func toDouble(v Value) (Value, bool) {
 		return doubleValue(f), ok
 	}
 	f := v.Float64()
-	beyond := v.Kind() == KindDecimal && math.IsInf(f, 0) && v.decimal().class == decimalFinite
-	return doubleValue(f), v.IsNumber() && !beyond
+	if v.Kind() == KindDecimal && v.decimal().class == decimalFinite && !v.decimal().isZero() {
+		const least = 0x1p-1022 // below it digits are lost
+		if math.IsInf(f, 0) || math.Abs(f) < least {
+			return Value{}, false
+		}
+	}
+	return doubleValue(f), v.IsNumber()
 }
 
 func toDecimal(v Value) (Value, bool) {
@@ -188,7 +191,7 @@ func toDate(v Value) (Value, bool) {
 		ms, _, ok := wholeNumber(v)
 		return dateValue(ms), ok
 	case KindString:
-		ms, ok := ParseDate(v.Bytes())
+		ms, _, ok := readDate(v.Bytes(), Value{})
 		return dateValue(ms), ok
 	}
 	ms, ok := dateOf(v)

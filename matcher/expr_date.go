@@ -1,7 +1,6 @@
 package matcher
 
 import (
-	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -28,6 +27,9 @@ var dateUnits = map[string]int{"year": unitYear, "quarter": unitQuarter, "month"
 // unitLength is the milliseconds of a unit that always has as many.
 var unitLength = map[int]int64{unitWeek: 7 * msPerDay, unitDay: msPerDay, unitHour: 3600 * msPerSecond, unitMinute: 60 * msPerSecond,
 	unitSecond: msPerSecond, unitMillisecond: 1}
+
+// unitMonths is the months of the other units.
+var unitMonths = map[int]int64{unitYear: 12, unitQuarter: 3, unitMonth: 1}
 
 func dateOperators() map[string]*exprOperator {
 	part := func(of func(t time.Time) int) *exprOperator {
@@ -60,6 +62,8 @@ func dateOperators() map[string]*exprOperator {
 		"$dateSubtract": {names: shift, required: 3, check: checkUnit(1, 3), eval: moveDate(-1)},
 		"$dateDiff": {names: []string{"startDate", "endDate", "unit", "timezone", "startOfWeek"}, required: 3, check: checkUnit(2, 3),
 			eval: evalDateDiff},
+		"$dateTrunc": {names: []string{"date", "unit", "binSize", "timezone", "startOfWeek"}, required: 2, check: checkUnit(1, 3),
+			eval: evalDateTrunc},
 		"$dateToString": {names: []string{"date", "format", "timezone", "onNull"}, required: 1, check: checkDateFormat, lazy: evalDateToString},
 		"$dateFromString": {names: []string{"dateString", "timezone", "format", "onError", "onNull"}, required: 1, check: checkDateString,
 			lazy: evalDateFromString},
@@ -114,15 +118,18 @@ func checkUnit(unit, zone int) func(*exprCompiler, []expression, *place) error {
 	return func(c *exprCompiler, args []expression, at *place) error {
 		if k, ok := args[unit].(constantExpression); ok && !nullish(k.value) {
 			if _, known := dateUnits[string(k.value.Bytes())]; !known {
-				return at.field("unit").invalid("the unit is %s; known ones are year, quarter, month, week, day, hour, minute, second and millisecond", k.value.Raw())
+				return at.field("unit").invalid("the unit is %s; known ones are year, quarter, month, week, day, hour, minute, second and millisecond", constantText(k.value))
 			}
 		}
 		return checkZone(zone)(c, args, at)
 	}
 }
 
-// maxExpressionDate keeps what is computed with dates within int64: about 280 million years.
-const maxExpressionDate = 1 << 62
+// maxExpressionDate keeps what is computed with dates within int64: about 70 million years. maxExpressionMonths is as far.
+const (
+	maxExpressionDate   = 1 << 61
+	maxExpressionMonths = 12 * 50_000_000
+)
 
 // localTime is a date as the clocks of a zone show it, written as if they were in UTC. zone is missing for UTC.
 func localTime(date, zone Value) (t time.Time, null bool, err error) {
@@ -170,9 +177,8 @@ func moveDate(sign int64) func(*evaluation, []Value) (Value, error) {
 			}
 			return dateValue(ms + sign*amount*length), nil
 		}
-		months := map[int]int64{unitYear: 12, unitQuarter: 3, unitMonth: 1}[unit]
-		const most = 1 << 32
-		if amount > most || amount < -most {
+		months := unitMonths[unit]
+		if amount > maxExpressionMonths/months || amount < -maxExpressionMonths/months {
 			return Value{}, errExpression
 		}
 		return dateValue(ms + addMonths(t, sign*amount*months).UnixMilli() - t.UnixMilli()), nil
@@ -187,37 +193,44 @@ func addMonths(t time.Time, months int64) time.Time {
 
 // evalDateDiff counts the boundaries of a unit between two dates: how often the year, the hour... changes.
 func evalDateDiff(_ *evaluation, args []Value) (Value, error) {
-	from, null, err := localTime(args[0], args[3])
-	to, null2, err2 := localTime(args[1], args[3])
-	switch {
-	case err != nil || err2 != nil:
-		return Value{}, errExpression
-	case null || null2 || nullish(args[2]):
+	if nullish(args[0]) || nullish(args[1]) || nullish(args[2]) || args[3].IsNull() {
 		return valueNull, nil
 	}
 	unit, known := dateUnits[string(args[2].Bytes())]
-	if !known {
+	first, null, err := startOfWeek(args[4], unit)
+	if null || err != nil || !known {
+		return errorUnless(null)
+	}
+	from, _, err := localTime(args[0], args[3])
+	to, _, err2 := localTime(args[1], args[3])
+	if err != nil || err2 != nil {
 		return Value{}, errExpression
 	}
-	months := func(t time.Time) int64 { return int64(t.Year())*12 + int64(t.Month()) - 1 }
 	switch unit {
 	case unitYear:
 		return int64Value(int64(to.Year()) - int64(from.Year())), nil
 	case unitQuarter:
-		return int64Value(floorDivide(months(to), 3) - floorDivide(months(from), 3)), nil
+		return int64Value(floorDivide(monthOf(to), 3) - floorDivide(monthOf(from), 3)), nil
 	case unitMonth:
-		return int64Value(months(to) - months(from)), nil
+		return int64Value(monthOf(to) - monthOf(from)), nil
 	case unitWeek:
-		first, err := startOfWeek(args[4])
-		if err != nil {
-			return Value{}, err
-		}
 		week := func(t time.Time) int64 { return floorDivide(floorDivide(t.UnixMilli(), msPerDay)+4-first, 7) } // 1970 began on a Thursday
 		return int64Value(week(to) - week(from)), nil
 	}
 	length := unitLength[unit]
 	return int64Value(floorDivide(to.UnixMilli(), length) - floorDivide(from.UnixMilli(), length)), nil
 }
+
+// errorUnless is null, or the error where it is not.
+func errorUnless(null bool) (Value, error) {
+	if null {
+		return valueNull, nil
+	}
+	return Value{}, errExpression
+}
+
+// monthOf counts months from the year 0 on.
+func monthOf(t time.Time) int64 { return int64(t.Year())*12 + int64(t.Month()) - 1 }
 
 func floorDivide(a, b int64) int64 {
 	q := a / b
@@ -227,127 +240,65 @@ func floorDivide(a, b int64) int64 {
 	return q
 }
 
-// startOfWeek is a day's number from Sunday, 0, on. Missing is Sunday.
-func startOfWeek(v Value) (int64, error) {
-	if !v.Exists() {
-		return 0, nil
+// startOfWeek is a day's number from Sunday, 0, on. Missing is Sunday, and so is all for another unit than weeks.
+func startOfWeek(v Value, unit int) (day int64, null bool, err error) {
+	switch {
+	case unit != unitWeek || !v.Exists():
+		return 0, false, nil
+	case v.IsNull():
+		return 0, true, nil
 	}
 	name := strings.ToLower(string(v.Bytes()))
 	for day := time.Sunday; day <= time.Saturday; day++ {
 		if full := strings.ToLower(day.String()); name == full || name == full[:3] {
-			return int64(day), nil
+			return int64(day), false, nil
 		}
 	}
-	return 0, errExpression
+	return 0, false, errExpression
 }
 
-// dateText is a date as ISO 8601 in UTC with milliseconds; years beyond 0 to 9999 have none.
-func dateText(ms int64) ([]byte, error) {
-	if ms < minISODate || ms > maxDate {
-		return nil, errExpression
+// evalDateTrunc is where the bin begins that a date lies in. One bin begins with the year 2000, or for weeks with the first
+// week of that year, as the clocks of the zone show it.
+func evalDateTrunc(_ *evaluation, args []Value) (Value, error) {
+	if nullish(args[0]) || nullish(args[1]) || args[2].IsNull() || args[3].IsNull() {
+		return valueNull, nil
 	}
-	return time.UnixMilli(ms).UTC().AppendFormat(nil, "2006-01-02T15:04:05.000Z"), nil
-}
-
-// dateFormat are the specifiers of $dateToString's format.
-var dateFormat = map[byte]func(t time.Time, offset int64) string{
-	'Y': func(t time.Time, _ int64) string { return t.Format("2006") },
-	'm': func(t time.Time, _ int64) string { return t.Format("01") },
-	'd': func(t time.Time, _ int64) string { return t.Format("02") },
-	'H': func(t time.Time, _ int64) string { return t.Format("15") },
-	'M': func(t time.Time, _ int64) string { return t.Format("04") },
-	'S': func(t time.Time, _ int64) string { return t.Format("05") },
-	'L': func(t time.Time, _ int64) string { return t.Format(".000")[1:] },
-	'b': func(t time.Time, _ int64) string { return t.Format("Jan") },
-	'B': func(t time.Time, _ int64) string { return t.Format("January") },
-	'j': func(t time.Time, _ int64) string { return t.Format("002") },
-	'w': func(t time.Time, _ int64) string { return fmt.Sprint(int(t.Weekday()) + 1) },
-	'u': func(t time.Time, _ int64) string { return fmt.Sprint(isoDay(t)) },
-	'U': func(t time.Time, _ int64) string { return fmt.Sprintf("%02d", weekOfYear(t)) },
-	'V': func(t time.Time, _ int64) string { _, week := t.ISOWeek(); return fmt.Sprintf("%02d", week) },
-	'G': func(t time.Time, _ int64) string { year, _ := t.ISOWeek(); return fmt.Sprintf("%04d", year) },
-	'z': func(_ time.Time, offset int64) string {
-		sign, minutes := '+', offset/(60*msPerSecond)
-		if minutes < 0 {
-			sign, minutes = '-', -minutes
-		}
-		return fmt.Sprintf("%c%02d%02d", sign, minutes/60, minutes%60)
-	},
-	'Z': func(_ time.Time, offset int64) string { return fmt.Sprint(offset / (60 * msPerSecond)) },
-	'%': func(time.Time, int64) string { return "%" },
-}
-
-func checkDateFormat(c *exprCompiler, args []expression, at *place) error {
-	if k, ok := args[1].(constantExpression); ok && k.value.Kind() == KindString {
-		if _, err := formatDate(time.Time{}, 0, string(k.value.Bytes())); err != nil {
-			return at.field("format").invalid("the format %q has an unknown specifier; known ones are %%Y %%m %%d %%H %%M %%S %%L %%b %%B %%j %%w %%u %%U %%V %%G %%z %%Z and %%%%", k.value.Bytes())
+	size := int64(1)
+	var err error
+	if args[2].Exists() {
+		if size, err = wholeArgument(args[2]); err != nil || size < 1 {
+			return Value{}, errExpression
 		}
 	}
-	return checkZone(2)(c, args, at)
-}
-
-func formatDate(t time.Time, offset int64, format string) ([]byte, error) {
-	var text []byte
-	for i := 0; i < len(format); i++ {
-		if format[i] != '%' {
-			text = append(text, format[i])
-			continue
-		}
-		i++
-		if i == len(format) || dateFormat[format[i]] == nil {
-			return nil, errExpression
-		}
-		text = append(text, dateFormat[format[i]](t, offset)...)
+	unit, known := dateUnits[string(args[1].Bytes())]
+	first, null, err := startOfWeek(args[4], unit)
+	if null || err != nil || !known {
+		return errorUnless(null)
 	}
-	return text, nil
-}
-
-// evaluated computes arguments; one that is not given is missing.
-func (e *evaluation) evaluated(args []expression) (values [3]Value, err error) {
-	for i, x := range args {
-		if x == nil {
-			continue
-		}
-		if values[i], err = x.eval(e); err != nil {
-			break
-		}
-	}
-	return values, err
-}
-
-// evalDateToString writes a date. Years are those from 0 to 9999.
-func evalDateToString(e *evaluation, args []expression) (Value, error) {
-	v, err := e.evaluated(args[:3])
+	t, _, err := localTime(args[0], args[3])
 	if err != nil {
 		return Value{}, err
 	}
-	date, format, zone := v[0], v[1], v[2]
-	if nullish(date) {
-		if args[3] == nil {
-			return valueNull, nil
+	ms, _ := dateOf(args[0])
+	const saturday = 6 // the first of January 2000
+	start := daysSince1970(2000, 1, 1)
+	if unit == unitWeek {
+		start += (first + 7 - saturday) % 7
+	}
+	if length, fixed := unitLength[unit]; fixed {
+		if size > maxExpressionDate/length {
+			return Value{}, errExpression
 		}
-		return args[3].eval(e)
+		return dateValue(ms - modulo(t.UnixMilli()-start*msPerDay, size*length)), nil
 	}
-	t, null, err := localTime(date, zone)
-	if err != nil || null || format.IsNull() {
-		return valueNull, err
-	}
-	offset, err := offsetOf(zone)
-	if ms := t.UnixMilli(); err != nil || ms < minISODate || ms > maxDate {
+	months := unitMonths[unit]
+	if size > maxExpressionMonths/months {
 		return Value{}, errExpression
 	}
-	layout := "%Y-%m-%dT%H:%M:%S.%L"
-	switch {
-	case format.Kind() == KindString:
-		layout = string(format.Bytes())
-	case args[1] != nil:
-		return Value{}, errExpression
-	case offset == 0:
-		layout += "Z"
-	}
-	if err := e.step(len(layout)); err != nil {
-		return Value{}, err
-	}
-	text, err := formatDate(t, offset, layout)
-	return textValue(text), err
+	back := modulo(monthOf(t)-2000*12, size*months)
+	begin := time.Date(t.Year(), t.Month()-time.Month(back), 1, 0, 0, 0, 0, time.UTC)
+	return dateValue(ms + begin.UnixMilli() - t.UnixMilli()), nil
 }
+
+// modulo is not negative.
+func modulo(a, b int64) int64 { return a - floorDivide(a, b)*b }

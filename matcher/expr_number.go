@@ -3,29 +3,30 @@ package matcher
 import (
 	"math"
 	"math/big"
+	"math/bits"
 	"strconv"
-	"strings"
 )
 
 // Arithmetic of expressions (manual: "Arithmetic Expression Operators"). Numbers keep the widest kind of their operands;
 // an int that overflows becomes a long, a long that overflows a double. Null or missing operands make null.
 
-// numbersOf reads operands. null is true if one of them is null or missing.
+// numbersOf reads operands. null is true if one of them is null or missing, whatever the others are.
 func numbersOf(args []Value) (numbers [2]number, null bool, err error) {
-	for i, v := range args {
-		switch {
-		case nullish(v):
-			null = true
-		case !v.IsNumber():
-			return numbers, false, errExpression
-		default:
-			numbers[i] = numberOf(v)
+	for _, v := range args {
+		if nullish(v) {
+			return numbers, true, nil
 		}
 	}
-	return numbers, null, nil
+	for i, v := range args {
+		if !v.IsNumber() {
+			return numbers, false, errExpression
+		}
+		numbers[i] = numberOf(v)
+	}
+	return numbers, false, nil
 }
 
-// wider is the kind of a result of both: 0 for integers.
+// wider is the kind of a result of both.
 func wider(a, b number) Kind {
 	switch {
 	case a.kind == KindDecimal || b.kind == KindDecimal:
@@ -38,51 +39,110 @@ func wider(a, b number) Kind {
 	return KindInt64
 }
 
-// integerNumber is an integer of the kind, or where it does not fit the next wider one.
-func integerNumber(kind Kind, i *big.Int) number {
-	switch {
-	case !i.IsInt64():
-		f, _ := new(big.Float).SetInt(i).Float64()
-		return number{kind: KindDouble, double: f}
-	case kind == KindInt32 && i.Int64() == int64(int32(i.Int64())):
-		return number{kind: KindInt32, integer: i.Int64()}
+// integerNumber is an integer of the kind, a long where it does not fit an int.
+func integerNumber(kind Kind, i int64) number {
+	if kind == KindInt32 && i == int64(int32(i)) {
+		return number{kind: KindInt32, integer: i}
 	}
-	return number{kind: KindInt64, integer: i.Int64()}
+	return number{kind: KindInt64, integer: i}
 }
 
-func double(f float64) number { return number{kind: KindDouble, double: f} }
+func double(f float64) number           { return number{kind: KindDouble, double: f} }
+func decimalNumber(d decimal) number    { return number{kind: KindDecimal, decimal: d} }
+func addOverflows(a, b, sum int64) bool { return (a < 0) == (b < 0) && (sum < 0) != (a < 0) }
 
-// operate computes with integers, doubles or decimals, whichever hold both operands.
-func operate(a, b number, integers func(x, y *big.Int) *big.Int, doubles func(x, y float64) float64,
-	decimals func(x, y decimal) (decimal, error)) (number, error) {
+func sum(a, b number) number {
 	switch kind := wider(a, b); kind {
 	case KindDecimal:
-		d, err := decimals(a.asDecimal(), b.asDecimal())
-		return number{kind: KindDecimal, decimal: d}, err
+		return decimalNumber(sumDecimals(a.asDecimal(), b.asDecimal()))
 	case KindDouble:
-		return double(doubles(a.asDouble(), b.asDouble())), nil
+		return double(a.asDouble() + b.asDouble())
 	default:
-		return integerNumber(kind, integers(big.NewInt(a.integer), big.NewInt(b.integer))), nil
+		if i := a.integer + b.integer; !addOverflows(a.integer, b.integer, i) {
+			return integerNumber(kind, i)
+		}
+		return double(float64(a.integer) + float64(b.integer))
 	}
-}
-
-func sum(a, b number) (number, error) {
-	return operate(a, b, func(x, y *big.Int) *big.Int { return x.Add(x, y) },
-		func(x, y float64) float64 { return x + y }, addDecimals)
 }
 
 func difference(a, b number) (number, error) {
-	return operate(a, b, func(x, y *big.Int) *big.Int { return x.Sub(x, y) },
-		func(x, y float64) float64 { return x - y },
-		func(x, y decimal) (decimal, error) {
-			y.negative = !y.negative
-			return addDecimals(x, y)
-		})
+	switch kind := wider(a, b); kind {
+	case KindDecimal:
+		d := b.asDecimal()
+		d.negative = !d.negative
+		return decimalNumber(sumDecimals(a.asDecimal(), d)), nil
+	case KindDouble:
+		return double(a.asDouble() - b.asDouble()), nil
+	default:
+		if i := a.integer - b.integer; (i < a.integer) == (b.integer > 0) {
+			return integerNumber(kind, i), nil
+		}
+		return double(float64(a.integer) - float64(b.integer)), nil
+	}
 }
 
-func product(a, b number) (number, error) {
-	return operate(a, b, func(x, y *big.Int) *big.Int { return x.Mul(x, y) },
-		func(x, y float64) float64 { return x * y }, decimalProduct)
+// sumDecimals is an infinity beyond the range.
+func sumDecimals(a, b decimal) decimal {
+	made, err := addDecimals(a, b)
+	if err != nil { // both are finite, of one sign, and one at least is at the end of the range
+		return decimal{class: decimalInfinite, negative: a.negative}
+	}
+	return made
+}
+
+// productState multiplies number by number: integers and doubles side by side, so that what overflows 64 bits goes on as
+// the product of doubles.
+type productState struct {
+	kind    Kind
+	integer int64
+	double  float64
+	decimal decimal
+}
+
+func (p *productState) times(n number) error {
+	before := p.kind
+	p.kind = wider(number{kind: p.kind}, n)
+	if p.kind == KindDecimal {
+		switch before {
+		case KindDecimal:
+		case KindDouble:
+			p.decimal = double(p.double).asDecimal()
+		default:
+			p.decimal = decimalOf(p.integer)
+		}
+		var err error
+		p.decimal, err = decimalProduct(p.decimal, n.asDecimal())
+		return err
+	}
+	p.double *= n.asDouble()
+	if p.kind == KindDouble {
+		return nil
+	}
+	high, low := bits.Mul64(magnitude(p.integer), magnitude(n.integer))
+	negative := (p.integer < 0) != (n.integer < 0)
+	if high != 0 || low > math.MaxInt64 && !(negative && low == 1<<63) {
+		p.kind = KindDouble
+		return nil
+	}
+	p.integer *= n.integer
+	return nil
+}
+
+func magnitude(i int64) uint64 {
+	if i < 0 {
+		return -uint64(i)
+	}
+	return uint64(i)
+}
+
+func (p *productState) result() number {
+	switch p.kind {
+	case KindDecimal:
+		return decimalNumber(p.decimal)
+	case KindDouble:
+		return double(p.double)
+	}
+	return integerNumber(p.kind, p.integer)
 }
 
 func quotient(a, b number) (number, error) {
@@ -91,7 +151,7 @@ func quotient(a, b number) (number, error) {
 	}
 	if wider(a, b) == KindDecimal {
 		d, err := decimalQuotient(a.asDecimal(), b.asDecimal())
-		return number{kind: KindDecimal, decimal: d}, err
+		return decimalNumber(d), err
 	}
 	return double(a.asDouble() / b.asDouble()), nil
 }
@@ -101,7 +161,18 @@ func remainder(a, b number) (number, error) {
 	if b.isZero() {
 		return number{}, errExpression
 	}
-	return operate(a, b, func(x, y *big.Int) *big.Int { return x.Rem(x, y) }, math.Mod, decimalRemainder)
+	switch kind := wider(a, b); kind {
+	case KindDecimal:
+		d, err := decimalRemainder(a.asDecimal(), b.asDecimal())
+		return decimalNumber(d), err
+	case KindDouble:
+		return double(math.Mod(a.asDouble(), b.asDouble())), nil
+	default:
+		if b.integer == -1 { // the least long has no remainder that the processor knows
+			return integerNumber(kind, 0), nil
+		}
+		return integerNumber(kind, a.integer%b.integer), nil
+	}
 }
 
 func (n number) isZero() bool {
@@ -200,86 +271,6 @@ func (d decimal) signed() float64 {
 	return d.float64Class()
 }
 
-// How a number is rounded to a place.
-type rounding uint8
-
-const (
-	roundHalf rounding = iota // to the nearest, half to even
-	roundTrunc
-	roundFloor
-	roundCeil
-)
-
-func (r rounding) double(f float64) float64 {
-	switch r {
-	case roundHalf:
-		return math.RoundToEven(f)
-	case roundTrunc:
-		return math.Trunc(f)
-	case roundFloor:
-		return math.Floor(f)
-	}
-	return math.Ceil(f)
-}
-
-// integer takes the last digits off i.
-func (r rounding) integer(i *big.Int, digits int) *big.Int {
-	divisor := powerOfTen(digits)
-	q, rest := new(big.Int).QuoRem(i, divisor, new(big.Int))
-	up := false
-	switch r {
-	case roundHalf:
-		half := new(big.Int).Abs(rest)
-		c := half.Lsh(half, 1).Cmp(divisor)
-		up = c > 0 || c == 0 && q.Bit(0) == 1
-	case roundFloor:
-		up = rest.Sign() < 0
-	case roundCeil:
-		up = rest.Sign() > 0
-	}
-	if up {
-		q.Add(q, big.NewInt(int64(i.Sign())))
-	}
-	return q
-}
-
-// roundNumber rounds to a place: digits after the point, or before it if negative. The kind stays.
-func roundNumber(n number, place int, r rounding) (number, error) {
-	switch n.kind {
-	case KindDouble:
-		if place == 0 || math.IsNaN(n.double) || math.IsInf(n.double, 0) {
-			return double(r.double(n.double)), nil
-		}
-		d, err := roundTo(n.asDecimal(), place, r)
-		return double(d.float64()), err
-	case KindDecimal:
-		if n.decimal.class != decimalFinite {
-			return n, nil
-		}
-		d, err := roundTo(n.decimal, place, r)
-		return number{kind: KindDecimal, decimal: d}, err
-	}
-	if place >= 0 {
-		return n, nil
-	}
-	rounded := r.integer(big.NewInt(n.integer), -place)
-	rounded.Mul(rounded, powerOfTen(-place))
-	if !rounded.IsInt64() {
-		return number{}, errExpression
-	}
-	return integerNumber(n.kind, rounded), nil
-}
-
-func roundTo(d decimal, place int, r rounding) (decimal, error) {
-	digits := -place - int(d.exponent)
-	if digits <= 0 {
-		return d, nil
-	}
-	digits = min(digits, maxDecimalDigits+1) // further on, all digits are gone
-	rounded := r.integer(d.scaled(d.exponent), digits)
-	return roundDecimal(rounded, -place, d.negative)
-}
-
 // power is base^exponent of two numbers. Integers stay integers where the result is one of 64 bits.
 func power(base, exponent number) (number, error) {
 	if base.isZero() && !exponent.isNaN() && exponent.isNegative() {
@@ -287,20 +278,34 @@ func power(base, exponent number) (number, error) {
 	}
 	switch kind := wider(base, exponent); kind {
 	case KindDecimal:
-		return inexactDecimal(math.Pow(base.float64(), exponent.float64()))
+		return decimalNumber(realPower(realOfDecimal(base.asDecimal()), realOfDecimal(exponent.asDecimal())).decimal()), nil
 	case KindDouble:
 	default:
-		one := base.integer == 1 || base.integer == -1
-		if e := exponent.integer; e >= 0 && (e < 64 || one || base.integer == 0) || e < 0 && one {
-			if e = max(e, -e); one || base.integer == 0 && e > 1 {
-				e = 2 - e&1 // all even exponents are alike, and all odd ones
-			}
-			if exact := new(big.Int).Exp(big.NewInt(base.integer), big.NewInt(e), nil); exact.IsInt64() {
-				return integerNumber(kind, exact), nil
-			}
+		if whole, ok := integerPower(base.integer, exponent.integer); ok {
+			return integerNumber(kind, whole), nil
 		}
 	}
-	return double(math.Pow(base.asDouble(), exponent.asDouble())), nil
+	return double(realPower(realOf(base.asDouble()), realOf(exponent.asDouble())).double()), nil
+}
+
+// integerPower is base^exponent if that is an integer of 64 bits.
+func integerPower(base, exponent int64) (int64, bool) {
+	switch {
+	case base == 1 || base == -1 || base == 0 && exponent > 0:
+		if exponent&1 == 0 {
+			return base * base, true
+		}
+		return base, true
+	case exponent < 0 || exponent > 63:
+		return 0, false
+	}
+	p := productState{kind: KindInt64, integer: 1}
+	for range exponent {
+		if _ = p.times(number{kind: KindInt64, integer: base}); p.kind == KindDouble {
+			return 0, false
+		}
+	}
+	return p.integer, true
 }
 
 func (n number) isNegative() bool {
@@ -311,40 +316,6 @@ func (n number) isNegative() bool {
 		return n.double < 0
 	}
 	return n.integer < 0
-}
-
-func (n number) float64() float64 {
-	if n.kind == KindDecimal {
-		return n.decimal.float64()
-	}
-	return n.asDouble()
-}
-
-// inexactDecimal is a decimal with the precision of a double: what functions without an exact result give for decimals.
-func inexactDecimal(f float64) (number, error) {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return number{kind: KindDecimal, decimal: decimalOfFloat(f)}, nil
-	}
-	return number{kind: KindDecimal, decimal: double(f).asDecimal()}, nil
-}
-
-// function makes an operator of a function of doubles. domain says for which numbers it is defined; NaN always is.
-func function(f func(float64) float64, domain func(float64) bool) func(*evaluation, []Value) (Value, error) {
-	return func(_ *evaluation, args []Value) (Value, error) {
-		n, null, err := numbersOf(args[:1])
-		if err != nil || null {
-			return valueNull, err
-		}
-		x := n[0].float64()
-		if !math.IsNaN(x) && !domain(x) {
-			return Value{}, errExpression
-		}
-		if n[0].kind == KindDecimal {
-			made, err := inexactDecimal(f(x))
-			return numberValue(made), err
-		}
-		return doubleValue(f(x)), nil
-	}
 }
 
 // two makes an operator of a function of two numbers.
@@ -365,18 +336,6 @@ func two(f func(a, b number) (number, error)) func(*evaluation, []Value) (Value,
 	}
 }
 
-func logarithm(a, base number) (number, error) {
-	x, y := a.float64(), base.float64()
-	if x <= 0 || y <= 0 || y == 1 {
-		return number{}, errExpression
-	}
-	result := math.Log(x) / math.Log(y)
-	if wider(a, base) == KindDecimal {
-		return inexactDecimal(result)
-	}
-	return double(result), nil
-}
-
 func absolute(_ *evaluation, args []Value) (Value, error) {
 	n, null, err := numbersOf(args)
 	if err != nil || null {
@@ -392,54 +351,40 @@ func absolute(_ *evaluation, args []Value) (Value, error) {
 		if made.integer == math.MinInt64 {
 			return Value{}, errExpression
 		}
-		made = integerNumber(made.kind, big.NewInt(max(made.integer, -made.integer)))
+		made = integerNumber(made.kind, max(made.integer, -made.integer))
 	}
 	return numberValue(made), nil
 }
 
-// places bounds the place of $round and $trunc.
-const minPlace, maxPlace = -20, 100
-
-func roundOperator(r rounding) func(*evaluation, []Value) (Value, error) {
-	return func(_ *evaluation, args []Value) (Value, error) {
-		n, null, err := numbersOf(args[:1])
-		if err != nil || null {
-			return valueNull, err
-		}
-		var place int64
-		if len(args) > 1 {
-			if nullish(args[1]) {
-				return valueNull, nil
-			}
-			exact, ok := false, false
-			if place, exact, ok = wholeNumber(args[1]); !ok || !exact || place < minPlace || place > maxPlace {
-				return Value{}, errExpression
-			}
-		}
-		made, err := roundNumber(n[0], int(place), r)
-		if err != nil {
-			return Value{}, err
-		}
-		return numberValue(made), nil
-	}
-}
-
-// numberText is the text that $toString and $concat's neighbours make of a number: 2.5, 1, 1e+21, NaN.
+// numberText is the text that $toString makes of a number: 2.5, 1, 1e+16, NaN.
 func numberText(v Value) []byte {
 	switch v.Kind() {
 	case KindDouble:
-		return []byte(strings.TrimSuffix(string(appendDouble(nil, v.Float64())), ".0"))
+		f := v.Float64()
+		switch a := math.Abs(f); {
+		case math.IsNaN(f) || math.IsInf(f, 0):
+			return appendDouble(nil, f)
+		case a != 0 && (a < 1e-4 || a >= 1e16):
+			return strconv.AppendFloat(nil, f, 'e', -1, 64)
+		}
+		return strconv.AppendFloat(nil, f, 'f', -1, 64)
 	case KindDecimal:
 		return v.decimal().appendText(nil)
 	}
 	return strconv.AppendInt(nil, v.Int64(), 10)
 }
 
-// arithmetic counts an operation on two numbers: one on decimals that lie far apart has many digits to handle.
+// arithmetic counts an operation on two numbers.
 func (e *evaluation) arithmetic(a, b number) error {
 	if wider(a, b) != KindDecimal {
 		return nil
 	}
-	apart := int(a.decimal.exponent) - int(b.decimal.exponent)
-	return e.step(16 + max(apart, -apart)/8)
+	return e.step(decimalSteps(a.decimal, b.decimal))
+}
+
+// decimalSteps is about what an operation on two decimals takes, in steps: if they lie far apart it has many digits to
+// handle.
+func decimalSteps(a, b decimal) int {
+	apart := int(a.exponent) - int(b.exponent)
+	return 16 + max(apart, -apart)/8
 }

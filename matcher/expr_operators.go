@@ -11,20 +11,28 @@ var (
 func init() { // not initial values: operators that nest refer to the tables
 	exprOperators = map[string]*exprOperator{}
 	for _, group := range []map[string]*exprOperator{
-		comparisonOperators(), arithmeticOperators(), stringOperators(), arrayOperators(), setOperators(), typeOperators(), dateOperators(),
+		comparisonOperators(), arithmeticOperators(), trigonometryOperators(), bitwiseOperators(), stringOperators(), regexOperators(),
+		arrayOperators(), numberOfOperators(), objectOperators(), setOperators(), typeOperators(), dateOperators(), datePartOperators(),
 	} {
 		for name, op := range group {
 			exprOperators[name] = op
 		}
 	}
 	exprForms = map[string]exprForm{
-		"$literal": func(_ *exprCompiler, v Value, _ *place) (expression, error) { return constantExpression{v}, nil },
-		"$switch":  compileSwitch,
-		"$let":     compileLet,
-		"$map":     compileMap,
-		"$filter":  compileFilterArray,
-		"$reduce":  compileReduce,
+		"$literal":   compileLiteral,
+		"$const":     compileLiteral,
+		"$switch":    compileSwitch,
+		"$let":       compileLet,
+		"$map":       compileMap,
+		"$filter":    compileFilterArray,
+		"$reduce":    compileReduce,
+		"$zip":       compileZip,
+		"$sortArray": compileSortArray,
 	}
+}
+
+func compileLiteral(_ *exprCompiler, v Value, _ *place) (expression, error) {
+	return constantExpression{v}, nil
 }
 
 // comparison compares values of all types (manual: "Comparison/Sort Order"), the missing value below null.
@@ -93,71 +101,78 @@ func evalIfNull(e *evaluation, args []expression) (v Value, err error) {
 	return v, err
 }
 
-func always(float64) bool { return true }
-
 func arithmeticOperators() map[string]*exprOperator {
-	positive := func(f float64) bool { return f > 0 }
 	return map[string]*exprOperator{
 		"$add":      {min: 0, max: -1, eval: evalAdd},
 		"$subtract": {min: 2, max: 2, eval: evalSubtract},
 		"$multiply": {min: 0, max: -1, eval: evalMultiply},
 		"$divide":   {min: 2, max: 2, eval: two(quotient)},
 		"$mod":      {min: 2, max: 2, eval: two(remainder)},
-		"$pow":      {min: 2, max: 2, eval: two(power)},
-		"$log":      {min: 2, max: 2, eval: two(logarithm)},
+		"$pow":      {min: 2, max: 2, eval: evalPower},
+		"$log":      {min: 2, max: 2, eval: twoReals(logarithm)},
+		"$ln":       {min: 1, max: 1, eval: function(realLog, positive)},
+		"$log10":    {min: 1, max: 1, eval: function(realLog10, positive)},
+		"$exp":      {min: 1, max: 1, eval: function(realExp, always)},
+		"$sqrt":     {min: 1, max: 1, eval: evalSqrt},
 		"$abs":      {min: 1, max: 1, eval: absolute},
 		"$ceil":     {min: 1, max: 1, eval: roundOperator(roundCeil)},
 		"$floor":    {min: 1, max: 1, eval: roundOperator(roundFloor)},
 		"$round":    {min: 1, max: 2, eval: roundOperator(roundHalf)},
 		"$trunc":    {min: 1, max: 2, eval: roundOperator(roundTrunc)},
-		"$sqrt":     {min: 1, max: 1, eval: function(math.Sqrt, func(f float64) bool { return f >= 0 })},
-		"$exp":      {min: 1, max: 1, eval: function(math.Exp, always)},
-		"$ln":       {min: 1, max: 1, eval: function(math.Log, positive)},
-		"$log10":    {min: 1, max: 1, eval: function(math.Log10, positive)},
 	}
 }
 
-// evalAdd adds numbers, and to one date at most numbers of milliseconds.
+// evalAdd adds numbers, and to one date at most numbers of milliseconds: the sum of those before it, then one by one.
 func evalAdd(e *evaluation, args []Value) (Value, error) {
 	total := number{kind: KindInt32}
 	var date Value
 	for _, v := range args {
+		n := numberOf(v)
 		switch {
 		case nullish(v):
 			return valueNull, nil
 		case v.Kind() == KindDate && !date.Exists():
-			date = v
-			continue
+			date, n = v, total
 		case !v.IsNumber():
 			return Value{}, errExpression
 		}
-		n := numberOf(v)
-		err := e.arithmetic(total, n)
-		if err == nil {
-			total, err = sum(total, n)
+		if err := e.arithmetic(total, n); err != nil {
+			return Value{}, err
 		}
-		if err != nil {
+		if !date.Exists() {
+			total = sum(total, n)
+			continue
+		}
+		var err error
+		if date, err = shiftDate(date, n, 1); err != nil {
 			return Value{}, err
 		}
 	}
 	if date.Exists() {
-		return shiftDate(date, total, 1)
+		return date, nil
 	}
 	return numberValue(total), nil
 }
 
-// shiftDate moves a date by a number of milliseconds, rounded to a whole one.
+// shiftDate moves a date by a number of milliseconds, rounded to a whole one: of a double half away from zero, of a decimal
+// half to even.
 func shiftDate(date Value, by number, sign int64) (Value, error) {
+	if by.kind == KindDouble {
+		by.double = math.Round(by.double)
+	}
 	rounded, err := roundNumber(by, 0, roundHalf)
 	if err != nil {
 		return Value{}, err
 	}
 	ms, _, ok := wholeNumber(numberValue(rounded))
-	const most = 1 << 62
-	if !ok || ms > most || ms < -most || date.Int64() > most || date.Int64() < -most {
+	if !ok || ms == math.MinInt64 {
 		return Value{}, errExpression
 	}
-	return dateValue(date.Int64() + sign*ms), nil
+	at, ms := date.Int64(), sign*ms
+	if addOverflows(at, ms, at+ms) {
+		return Value{}, errExpression
+	}
+	return dateValue(at + ms), nil
 }
 
 // evalSubtract subtracts numbers, milliseconds from a date, or dates, which gives milliseconds.
@@ -168,7 +183,10 @@ func evalSubtract(e *evaluation, args []Value) (Value, error) {
 		return valueNull, nil
 	case a.Kind() == KindDate && b.Kind() == KindDate:
 		made, err := difference(number{kind: KindInt64, integer: a.Int64()}, number{kind: KindInt64, integer: b.Int64()})
-		return numberValue(made), err
+		if err != nil || made.kind == KindDouble {
+			return Value{}, errExpression
+		}
+		return numberValue(made), nil
 	case a.Kind() == KindDate && b.IsNumber():
 		return shiftDate(a, numberOf(b), -1)
 	}
@@ -176,7 +194,7 @@ func evalSubtract(e *evaluation, args []Value) (Value, error) {
 }
 
 func evalMultiply(e *evaluation, args []Value) (Value, error) {
-	total := number{kind: KindInt32, integer: 1}
+	product := productState{kind: KindInt32, integer: 1, double: 1}
 	for _, v := range args {
 		switch {
 		case nullish(v):
@@ -185,15 +203,15 @@ func evalMultiply(e *evaluation, args []Value) (Value, error) {
 			return Value{}, errExpression
 		}
 		n := numberOf(v)
-		err := e.arithmetic(total, n)
+		err := e.arithmetic(number{kind: product.kind, decimal: product.decimal}, n)
 		if err == nil {
-			total, err = product(total, n)
+			err = product.times(n)
 		}
 		if err != nil {
 			return Value{}, err
 		}
 	}
-	return numberValue(total), nil
+	return numberValue(product.result()), nil
 }
 
 // compileSwitch compiles $switch: the first branch whose case is true, else the default; without one the document does
@@ -217,7 +235,7 @@ func compileSwitch(c *exprCompiler, v Value, at *place) (expression, error) {
 			return nil, err
 		}
 	}
-	return c.folded(x)
+	return c.folded(x), nil
 }
 
 func (c *exprCompiler) branches(x *switchExpression, list Value, at *place) error {

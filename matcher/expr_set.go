@@ -12,7 +12,7 @@ func setOperators() map[string]*exprOperator {
 		"$setDifference":   {min: 2, max: 2, eval: evalSetDifference},
 		"$setEquals": {min: 2, max: -1, eval: onSets(func(e *evaluation, sets [][]Value) bool {
 			for _, set := range sets[1:] {
-				if !slices.EqualFunc(sets[0], set, e.collation.equal) {
+				if !slices.EqualFunc(sets[0], set, e.equal) {
 					return false
 				}
 			}
@@ -37,7 +37,13 @@ func setOf(e *evaluation, array Value) ([]Value, error) {
 		return nil, errExpression
 	}
 	list, err := elementsOf(e, array)
-	return e.distinct(list), err
+	if err == nil {
+		err = e.step(sortWeight(len(list), weight(array)))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return e.distinct(list), nil
 }
 
 // setsOf reads operands. null is true if one of them is null or missing.
@@ -57,12 +63,14 @@ func setsOf(e *evaluation, args []Value) (sets [][]Value, null bool, err error) 
 
 // distinct sorts values; of those that are equal the first stays.
 func (e *evaluation) distinct(list []Value) []Value {
-	slices.SortStableFunc(list, e.collation.compare)
-	return slices.CompactFunc(list, e.collation.equal)
+	slices.SortStableFunc(list, e.order)
+	return slices.CompactFunc(list, e.equal)
 }
 
+func (e *evaluation) equal(a, b Value) bool { return e.order(a, b) == 0 }
+
 func (e *evaluation) inSet(set []Value, v Value) bool {
-	_, found := slices.BinarySearchFunc(set, v, e.collation.compare)
+	_, found := slices.BinarySearchFunc(set, v, e.order)
 	return found
 }
 
@@ -82,7 +90,14 @@ func evalSetUnion(e *evaluation, args []Value) (Value, error) {
 	if err != nil || null {
 		return valueNull, err
 	}
-	return arrayOf(e, e.distinct(slices.Concat(sets...)))
+	all, heavy := slices.Concat(sets...), 0
+	for _, v := range args {
+		heavy += weight(v)
+	}
+	if err := e.step(sortWeight(len(all), heavy)); err != nil {
+		return Value{}, err
+	}
+	return arrayOf(e, e.distinct(all))
 }
 
 func evalSetIntersection(e *evaluation, args []Value) (Value, error) {
@@ -117,7 +132,7 @@ func evalSetDifference(e *evaluation, args []Value) (Value, error) {
 	seen, err := setOf(e, args[0])
 	taken := make([]bool, len(seen))
 	list = slices.DeleteFunc(list, func(v Value) bool {
-		i, _ := slices.BinarySearchFunc(seen, v, e.collation.compare)
+		i, _ := slices.BinarySearchFunc(seen, v, e.order)
 		drop := taken[i] || e.inSet(without, v)
 		taken[i] = true
 		return drop

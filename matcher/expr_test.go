@@ -51,7 +51,7 @@ var exprTests = []struct{ expr, want string }{
 	{`{"$mod":["$l",4]}`, `long 1`}, {`{"$mod":[-9,4]}`, `long -1`}, {`{"$mod":["$f",2]}`, `double 0.5`}, {`{"$mod":["$m",{"$numberDecimal":"0.3"}]}`, `decimal {"$numberDecimal":"0.20"}`}, {`{"$mod":["$l",0]}`, `error`},
 	{`{"$abs":-5}`, `long 5`}, {`{"$abs":-2.5}`, `double 2.5`}, {`{"$abs":{"$numberInt":"-2147483648"}}`, `long 2147483648`}, {`{"$abs":-9223372036854775808}`, `error`}, {`{"$abs":{"$numberDecimal":"-1.0"}}`, `decimal {"$numberDecimal":"1.0"}`}, {`{"$abs":"$n"}`, `null null`},
 	{`{"$ceil":"$f"}`, `double 3.0`}, {`{"$floor":-2.5}`, `double -3.0`}, {`{"$ceil":"$i"}`, `int 7`}, {`{"$ceil":"$m"}`, `decimal {"$numberDecimal":"2"}`}, {`{"$floor":{"$numberDecimal":"-1.1"}}`, `decimal {"$numberDecimal":"-2"}`},
-	{`{"$round":2.5}`, `double 2.0`}, {`{"$round":[3.14159,2]}`, `double 3.14`}, {`{"$round":[2.675,2]}`, `double 2.68`}, {`{"$round":[1250,-2]}`, `long 1200`}, {`{"$round":[1350,-2]}`, `long 1400`}, {`{"$round":["$m",1]}`, `decimal {"$numberDecimal":"1.1"}`}, {`{"$round":[1,200]}`, `error`}, {`{"$round":["$i","$n"]}`, `null null`}, {`{"$round":[{"$numberDecimal":"9.5"}]}`, `decimal {"$numberDecimal":"10"}`},
+	{`{"$round":2.5}`, `double 2.0`}, {`{"$round":[3.14159,2]}`, `double 3.14`}, {`{"$round":[2.675,2]}`, `double 2.67`}, {`{"$round":[1250,-2]}`, `long 1200`}, {`{"$round":[1350,-2]}`, `long 1400`}, {`{"$round":["$m",1]}`, `decimal {"$numberDecimal":"1.1"}`}, {`{"$round":[1,200]}`, `error`}, {`{"$round":["$i","$n"]}`, `null null`}, {`{"$round":[{"$numberDecimal":"9.5"}]}`, `decimal {"$numberDecimal":"10"}`},
 	{`{"$trunc":-2.7}`, `double -2.0`}, {`{"$trunc":[2.79,1]}`, `double 2.7`}, {`{"$trunc":[199,-2]}`, `long 100`},
 	{`{"$sqrt":16}`, `double 4.0`}, {`{"$sqrt":-1}`, `error`}, {`{"$sqrt":"$nan"}`, `double {"$numberDouble":"NaN"}`}, {`{"$sqrt":{"$numberDecimal":"2.25"}}`, `decimal {"$numberDecimal":"1.5"}`},
 	{`{"$pow":["$i",2]}`, `long 49`}, {`{"$pow":["$i",{"$numberInt":"2"}]}`, `int 49`}, {`{"$pow":[2,-1]}`, `double 0.5`}, {`{"$pow":[-1,9223372036854775807]}`, `long -1`}, {`{"$pow":[2,64]}`, `double 18446744073709552000.0`}, {`{"$pow":[0,-1]}`, `error`}, {`{"$pow":[0,0]}`, `long 1`}, {`{"$pow":[0,100]}`, `long 0`}, {`{"$pow":[4,0.5]}`, `double 2.0`},
@@ -103,7 +103,7 @@ var exprTests = []struct{ expr, want string }{
 	{`{"$toInt":"42"}`, `int 42`}, {`{"$toInt":"4.2"}`, `error`}, {`{"$toInt":-2.9}`, `int -2`}, {`{"$toInt":1e12}`, `error`}, {`{"$toInt":"$d"}`, `error`}, {`{"$toInt":true}`, `int 1`}, {`{"$toInt":"+5"}`, `int 5`},
 	{`{"$toLong":"$d"}`, `long 1709212455016`}, {`{"$toLong":{"$numberDecimal":"-7.9"}}`, `long -7`}, {`{"$toLong":"x"}`, `error`},
 	{`{"$toDouble":"2.5e3"}`, `double 2500.0`}, {`{"$toDouble":"$t"}`, `double 1.0`}, {`{"$toDouble":"abc"}`, `error`}, {`{"$toDouble":{"$numberDecimal":"1E+400"}}`, `error`},
-	{`{"$toDecimal":"1.50"}`, `decimal {"$numberDecimal":"1.50"}`}, {`{"$toDecimal":0.1}`, `decimal {"$numberDecimal":"0.1"}`}, {`{"$toBool":"$z"}`, `bool false`}, {`{"$toBool":"false"}`, `bool true`}, {`{"$toBool":"$a"}`, `error`},
+	{`{"$toDecimal":"1.50"}`, `decimal {"$numberDecimal":"1.50"}`}, {`{"$toDecimal":0.1}`, `decimal {"$numberDecimal":"0.100000000000000"}`}, {`{"$toBool":"$z"}`, `bool false`}, {`{"$toBool":"false"}`, `bool true`}, {`{"$toBool":"$a"}`, `bool true`},
 	{`{"$toDate":"2024-02-29"}`, `date {"$date":"2024-02-29T00:00:00Z"}`}, {`{"$toDate":0}`, `date {"$date":"1970-01-01T00:00:00Z"}`}, {`{"$toDate":"$id"}`, `date {"$date":"2024-02-29T14:05:11Z"}`}, {`{"$toDate":"$i"}`, `error`}, {`{"$toDate":"soon"}`, `error`},
 	{`{"$toObjectId":"65e08f170000000000000000"}`, `objectId {"$oid":"65e08f170000000000000000"}`}, {`{"$toObjectId":"x"}`, `error`},
 	{`{"$convert":{"input":"$s","to":"int","onError":"bad"}}`, `string "bad"`}, {`{"$convert":{"input":"$n","to":"int","onNull":-1}}`, `long -1`}, {`{"$convert":{"input":"$nothing","to":"int"}}`, `null null`}, {`{"$convert":{"input":"7","to":16}}`, `int 7`}, {`{"$convert":{"input":"$s","to":"int"}}`, `error`}, {`{"$convert":{"input":1,"to":"$n"}}`, `null null`},
@@ -115,7 +115,87 @@ var exprTests = []struct{ expr, want string }{
 	{`{"$dateSubtract":{"startDate":"$d","unit":"hour","amount":14}}`, `date {"$date":"2024-02-28T23:14:15.016Z"}`}, {`{"$dateSubtract":{"startDate":"$d","unit":"day","amount":"$n"}}`, `null null`}, {`{"$dateAdd":{"startDate":"$d","unit":"day","amount":0.5}}`, `error`}, {`{"$dateAdd":{"startDate":{"$date":"2024-01-31T00:00:00Z"},"unit":"month","amount":1}}`, `date {"$date":"2024-02-29T00:00:00Z"}`},
 	{`{"$dateDiff":{"startDate":"$d","endDate":"$d2","unit":"year"}}`, `long 1`}, {`{"$dateDiff":{"startDate":"$d","endDate":"$d2","unit":"month"}}`, `long 11`}, {`{"$dateDiff":{"startDate":"$d","endDate":"$d2","unit":"quarter"}}`, `long 4`}, {`{"$dateDiff":{"startDate":"$d","endDate":"$d2","unit":"day"}}`, `long 307`}, {`{"$dateDiff":{"startDate":"$d","endDate":"$d2","unit":"week"}}`, `long 44`}, {`{"$dateDiff":{"startDate":"$d2","endDate":"$d","unit":"hour"}}`, `long -7355`}, {`{"$dateDiff":{"startDate":"$d","endDate":"$d2","unit":"week","startOfWeek":"wed"}}`, `long 44`}, {`{"$dateDiff":{"startDate":"$d","endDate":"$n","unit":"week"}}`, `null null`},
 	{`{"$dateToString":{"date":"$d"}}`, `string "2024-02-29T13:14:15.016Z"`}, {`{"$dateToString":{"date":"$d","timezone":"+02"}}`, `string "2024-02-29T15:14:15.016"`}, {`{"$dateToString":{"date":"$d","format":"%d.%m.%Y %H:%M:%S,%L %j %u %w %U %V %G %z %Z %b %%","timezone":"-01:30"}}`, `string "29.02.2024 11:44:15,016 060 4 5 08 09 2024 -0130 -90 Feb %"`}, {`{"$dateToString":{"date":"$n","onNull":"?"}}`, `string "?"`}, {`{"$dateToString":{"date":"$s"}}`, `error`},
-	{`{"$dateFromString":{"dateString":"2024-02-29T10:00:00"}}`, `date {"$date":"2024-02-29T10:00:00Z"}`}, {`{"$dateFromString":{"dateString":"2024-02-29","timezone":"+02:00"}}`, `date {"$date":"2024-02-28T22:00:00Z"}`}, {`{"$dateFromString":{"dateString":"2024-02-29T10:00:00+01:00"}}`, `date {"$date":"2024-02-29T09:00:00Z"}`}, {`{"$dateFromString":{"dateString":"2024-02-29T10:00:00+01:00","timezone":"UTC"}}`, `error`}, {`{"$dateFromString":{"dateString":"29/02/2024 10h","format":"%d/%m/%Y %Hh"}}`, `date {"$date":"2024-02-29T10:00:00Z"}`}, {`{"$dateFromString":{"dateString":"$n","onNull":0}}`, `long 0`}, {`{"$dateFromString":{"dateString":"no","onError":"$l"}}`, `long 9`}, {`{"$dateFromString":{"dateString":"30/02/2024","format":"%d/%m/%Y"}}`, `error`}, {`{"$dateFromString":{"dateString":"2024-02-29 +0100","format":"%Y-%m-%d %z"}}`, `date {"$date":"2024-02-28T23:00:00Z"}`},
+	{`{"$dateFromString":{"dateString":"2024-02-29T10:00:00"}}`, `date {"$date":"2024-02-29T10:00:00Z"}`}, {`{"$dateFromString":{"dateString":"2024-02-29","timezone":"+02:00"}}`, `date {"$date":"2024-02-28T22:00:00Z"}`}, {`{"$dateFromString":{"dateString":"2024-02-29T10:00:00+01:00"}}`, `date {"$date":"2024-02-29T09:00:00Z"}`}, {`{"$dateFromString":{"dateString":"2024-02-29T10:00:00+01:00","timezone":"+01:00"}}`, `error`}, {`{"$dateFromString":{"dateString":"29/02/2024 10h","format":"%d/%m/%Y %Hh"}}`, `date {"$date":"2024-02-29T10:00:00Z"}`}, {`{"$dateFromString":{"dateString":"$n","onNull":0}}`, `long 0`}, {`{"$dateFromString":{"dateString":"no","onError":"$l"}}`, `long 9`}, {`{"$dateFromString":{"dateString":"30/02/2024","format":"%d/%m/%Y"}}`, `error`}, {`{"$dateFromString":{"dateString":"2024-02-29 +0100","format":"%Y-%m-%d %z"}}`, `date {"$date":"2024-02-28T23:00:00Z"}`},
+}
+
+// exprMoreTests are rows of the same kind: what a review of every operator against MongoDB's source and manual turned up,
+// and the operators that came with it.
+var exprMoreTests = []struct{ expr, want string }{
+	// Null wins over operands of a wrong type; operands are all computed.
+	{`{"$divide":["$n","$s"]}`, `null null`}, {`{"$mod":["$s",null]}`, `null null`}, {`{"$pow":["$nothing","$s"]}`, `null null`}, {`{"$log":["$s","$n"]}`, `null null`}, {`{"$subtract":["$n","$s"]}`, `null null`},
+	{`{"$add":["$n","$s"]}`, `null null`}, {`{"$add":["$s","$n"]}`, `error`}, {`{"$add":["$n",{"$divide":[1,"$z"]}]}`, `error`},
+
+	// Integers that overflow go on as doubles, each rounded by itself.
+	{`{"$add":[9223372036854775807,1,-1]}`, `double 9223372036854776000.0`}, {`{"$sum":[9223372036854775807,1,-1]}`, `long {"$numberLong":"9223372036854775807"}`}, {`{"$sum":[9223372036854775807,1]}`, `double 9223372036854776000.0`},
+	{`{"$multiply":[3037000500,3037000500]}`, `double 9223372037000250000.0`}, {`{"$multiply":[-4611686018427387904,2]}`, `long {"$numberLong":"-9223372036854775808"}`}, {`{"$multiply":[{"$numberInt":"65536"},{"$numberInt":"65536"}]}`, `long 4294967296`}, {`{"$multiply":[]}`, `int 1`},
+	{`{"$multiply":[9007199254740993,9007199254740993]}`, `double 8.112963841460668e+31`}, {`{"$multiply":[0.1,3]}`, `double 0.30000000000000004`}, {`{"$multiply":[9223372036854775807,2,{"$numberDecimal":"0"}]}`, `decimal {"$numberDecimal":"0E+5"}`},
+	{`{"$mod":[-9223372036854775808,-1]}`, `long 0`}, {`{"$mod":["$l",4.0]}`, `double 1.0`}, {`{"$mod":[{"$numberDecimal":"Infinity"},2]}`, `decimal {"$numberDecimal":"NaN"}`}, {`{"$subtract":[9223372036854775807,-1]}`, `double 9223372036854776000.0`},
+	{`{"$add":[{"$numberDecimal":"9.999999999999999999999999999999999E+6144"},{"$numberDecimal":"1E+6144"}]}`, `decimal {"$numberDecimal":"Infinity"}`},
+
+	// A double meets a decimal with 15 digits, in a sum with all.
+	{`{"$add":[{"$numberDecimal":"1"},0.1]}`, `decimal {"$numberDecimal":"1.100000000000000"}`}, {`{"$eq":[{"$toDecimal":{"$add":[0.1,0.2]}},{"$numberDecimal":"0.3"}]}`, `bool true`}, {`{"$toDecimal":2.5}`, `decimal {"$numberDecimal":"2.50000000000000"}`},
+	{`{"$toDecimal":1e20}`, `decimal {"$numberDecimal":"1.00000000000000E+20"}`}, {`{"$sum":[{"$numberDecimal":"1.1"},0.1]}`, `decimal {"$numberDecimal":"1.200000000000000005551115123125783"}`}, {`{"$sum":[{"$numberDecimal":"1.1"},0.5,2]}`, `decimal {"$numberDecimal":"3.6"}`},
+	{`{"$avg":[1,2,{"$numberDecimal":"4"}]}`, `decimal {"$numberDecimal":"2.333333333333333333333333333333333"}`}, {`{"$avg":[9223372036854775807,9223372036854775807]}`, `double 9223372036854776000.0`},
+
+	// Dates: a double moves one by halves away from zero, a decimal by halves to even.
+	{`{"$add":["$d",0.5]}`, `date {"$date":"2024-02-29T13:14:15.017Z"}`}, {`{"$add":["$d",{"$numberDecimal":"0.5"}]}`, `date {"$date":"2024-02-29T13:14:15.016Z"}`}, {`{"$add":[0.4,0.4,"$d",0.4]}`, `date {"$date":"2024-02-29T13:14:15.017Z"}`}, {`{"$subtract":["$d",0.5]}`, `date {"$date":"2024-02-29T13:14:15.015Z"}`},
+	{`{"$add":["$d",1e19]}`, `error`}, {`{"$add":["$d",9223372036854775807]}`, `error`}, {`{"$add":["$d","$nan"]}`, `error`}, {`{"$subtract":["$d",{"$numberLong":"-9223372036854775808"}]}`, `error`},
+
+	// Rounding goes by the exact value of a double, and shows the place in a decimal.
+	{`{"$trunc":[0.3,1]}`, `double 0.2`}, {`{"$round":["$m",3]}`, `decimal {"$numberDecimal":"1.100"}`}, {`{"$round":[{"$numberDecimal":"0"},2]}`, `decimal {"$numberDecimal":"0.00"}`}, {`{"$floor":{"$numberDecimal":"5E+1"}}`, `decimal {"$numberDecimal":"50"}`}, {`{"$round":[1.5,100]}`, `double 1.5`},
+	{`{"$round":[{"$numberInt":"2147483647"},-1]}`, `long 2147483650`}, {`{"$round":[9223372036854775807,-1]}`, `error`}, {`{"$round":["$nan",2]}`, `double {"$numberDouble":"NaN"}`}, {`{"$ceil":{"$numberDecimal":"Infinity"}}`, `decimal {"$numberDecimal":"Infinity"}`}, {`{"$round":["$f",0.5]}`, `error`},
+
+	// Functions: correctly rounded, of decimals to 34 digits.
+	{`{"$sqrt":{"$numberDecimal":"2"}}`, `decimal {"$numberDecimal":"1.414213562373095048801688724209698"}`}, {`{"$exp":1}`, `double 2.718281828459045`}, {`{"$exp":{"$numberDecimal":"1"}}`, `decimal {"$numberDecimal":"2.718281828459045235360287471352662"}`}, {`{"$exp":1000}`, `double {"$numberDouble":"Infinity"}`}, {`{"$exp":-1000}`, `double 0.0`},
+	{`{"$exp":{"$numberDouble":"-Infinity"}}`, `double 0.0`}, {`{"$ln":{"$numberDecimal":"2"}}`, `decimal {"$numberDecimal":"0.6931471805599453094172321214581766"}`}, {`{"$ln":{"$numberDouble":"Infinity"}}`, `double {"$numberDouble":"Infinity"}`}, {`{"$ln":-1}`, `error`}, {`{"$log":[1000,10]}`, `double 3.0`}, {`{"$log":["$nan",2]}`, `double {"$numberDouble":"NaN"}`}, {`{"$log":[8,-2]}`, `error`},
+	{`{"$pow":[{"$numberDecimal":"1.1"},2]}`, `decimal {"$numberDecimal":"1.21"}`}, {`{"$pow":[2,{"$numberInt":"62"}]}`, `long {"$numberLong":"4611686018427387904"}`}, {`{"$pow":[-2,63]}`, `long {"$numberLong":"-9223372036854775808"}`}, {`{"$pow":[2,63]}`, `double 9223372036854776000.0`}, {`{"$pow":[-8,0.5]}`, `double {"$numberDouble":"NaN"}`}, {`{"$pow":[-2.0,3]}`, `double -8.0`},
+	{`{"$pow":[{"$numberDouble":"-0.0"},3]}`, `double -0.0`}, {`{"$pow":[0.5,{"$numberDouble":"Infinity"}]}`, `double 0.0`}, {`{"$pow":["$nan",0]}`, `double 1.0`}, {`{"$pow":[{"$numberDouble":"-Infinity"},3]}`, `double {"$numberDouble":"-Infinity"}`}, {`{"$pow":[3,-1]}`, `double 0.3333333333333333`}, {`{"$pow":[1.0000001,1e9]}`, `double 2.6881038582144647e+43`},
+	{`{"$sin":0}`, `double 0.0`}, {`{"$sin":1}`, `double 0.8414709848078965`}, {`{"$sin":1e300}`, `double -0.8178819121159085`}, {`{"$sin":{"$numberDouble":"Infinity"}}`, `error`}, {`{"$cos":0}`, `double 1.0`}, {`{"$cos":{"$numberDecimal":"1"}}`, `decimal {"$numberDecimal":"0.5403023058681397174009366074429766"}`}, {`{"$tan":1}`, `double 1.5574077246549023`}, {`{"$cos":3.141592653589793}`, `double -1.0`}, {`{"$sin":3.141592653589793}`, `double 1.2246467991473532e-16`},
+	{`{"$asin":1}`, `double 1.5707963267948966`}, {`{"$asin":0.5}`, `double 0.5235987755982989`}, {`{"$asin":2}`, `error`}, {`{"$acos":-1}`, `double 3.141592653589793`}, {`{"$acos":1}`, `double 0.0`}, {`{"$atan":1}`, `double 0.7853981633974483`}, {`{"$atan":{"$numberDouble":"-Infinity"}}`, `double -1.5707963267948966`}, {`{"$atan":"$n"}`, `null null`},
+	{`{"$atan2":[1,-1]}`, `double 2.356194490192345`}, {`{"$atan2":[-1,-1]}`, `double -2.356194490192345`}, {`{"$atan2":[0,-1]}`, `double 3.141592653589793`}, {`{"$atan2":[0,0]}`, `double 0.0`}, {`{"$atan2":["$nan",0]}`, `double {"$numberDouble":"NaN"}`}, {`{"$atan2":[{"$numberDouble":"Infinity"},{"$numberDouble":"-Infinity"}]}`, `double 2.356194490192345`}, {`{"$atan2":["$n","$s"]}`, `null null`},
+	{`{"$sinh":1}`, `double 1.1752011936438014`}, {`{"$sinh":0.001}`, `double 0.001000000166666675`}, {`{"$cosh":1}`, `double 1.5430806348152437`}, {`{"$tanh":1}`, `double 0.7615941559557649`}, {`{"$tanh":{"$numberDouble":"-Infinity"}}`, `double -1.0`}, {`{"$tanh":1000000}`, `double 1.0`}, {`{"$asinh":1}`, `double 0.881373587019543`}, {`{"$asinh":1e10}`, `double 23.7189981105004`}, {`{"$asinh":-1e10}`, `double -23.7189981105004`}, {`{"$acosh":2}`, `double 1.3169578969248168`}, {`{"$acosh":0.5}`, `error`}, {`{"$atanh":0.5}`, `double 0.5493061443340549`}, {`{"$atanh":1}`, `double {"$numberDouble":"Infinity"}`}, {`{"$atanh":2}`, `error`},
+	{`{"$degreesToRadians":180}`, `double 3.141592653589793`}, {`{"$radiansToDegrees":{"$numberDecimal":"1"}}`, `decimal {"$numberDecimal":"57.29577951308232087679815481410517"}`}, {`{"$degreesToRadians":"$s"}`, `error`},
+	{`{"$stdDevPop":[1,3]}`, `double 1.0`}, {`{"$stdDevSamp":[1,3,"x"]}`, `double 1.4142135623730951`}, {`{"$stdDevSamp":[1]}`, `null null`}, {`{"$stdDevPop":"$a"}`, `double 0.82915619758885`}, {`{"$stdDevPop":"$n"}`, `null null`},
+
+	// Bits.
+	{`{"$bitAnd":["$i",3]}`, `long 3`}, {`{"$bitAnd":[]}`, `int -1`}, {`{"$bitOr":["$i",{"$numberInt":"8"}]}`, `int 15`}, {`{"$bitXor":[5,1]}`, `long 4`}, {`{"$bitNot":"$i"}`, `int -8`}, {`{"$bitNot":"$l"}`, `long -10`}, {`{"$bitOr":["$n",1]}`, `null null`}, {`{"$bitOr":["$f",1]}`, `error`}, {`{"$bitNot":"$nothing"}`, `null null`},
+
+	// Conversions.
+	{`{"$toString":1e16}`, `string "1e+16"`}, {`{"$toString":123456789012345.0}`, `string "123456789012345"`}, {`{"$toString":0.00001}`, `string "1e-05"`}, {`{"$toString":{"$numberDouble":"-0.0"}}`, `string "-0"`}, {`{"$toString":{"$numberDouble":"-Infinity"}}`, `string "-Infinity"`}, {`{"$toUpper":0.1}`, `string "0.1"`},
+	{`{"$toBool":{"$timestamp":{"t":0,"i":0}}}`, `bool true`}, {`{"$toBool":{"$minKey":1}}`, `error`}, {`{"$toBool":"$o"}`, `bool true`}, {`{"$toBool":"$nan"}`, `bool true`}, {`{"$toDouble":{"$numberDecimal":"1E-400"}}`, `error`}, {`{"$toDate":"2024-02-29T10:00:00"}`, `date {"$date":"2024-02-29T10:00:00Z"}`}, {`{"$toDate":{"$timestamp":{"t":60,"i":3}}}`, `date {"$date":"1970-01-01T00:01:00Z"}`},
+	{`{"$convert":{"input":"$s","to":"int","onError":"$$REMOVE"}}`, `missing null`},
+
+	// An option that is given but has no value is null.
+	{`{"$hour":{"date":"$d","timezone":"$nothing"}}`, `null null`}, {`{"$trim":{"input":"$s","chars":"$nothing"}}`, `null null`}, {`{"$dateDiff":{"startDate":"$d","endDate":"$d2","unit":"week","startOfWeek":"$n"}}`, `null null`}, {`{"$dateDiff":{"startDate":"$d","endDate":"$d2","unit":"day","startOfWeek":"$n"}}`, `long 307`}, {`{"$dateDiff":{"startDate":"$s","endDate":"$n","unit":"day"}}`, `null null`},
+	{`{"$indexOfCP":["$s","o",0,"$nothing"]}`, `error`}, {`{"$indexOfArray":["$a",1,0,"$n"]}`, `error`},
+
+	// Strings.
+	{`{"$trim":{"input":"   x   ","chars":" "}}`, `string "x"`}, {`{"$trim":{"input":" x "}}`, `string "x"`}, {`{"$trim":{"input":"xyx","chars":"xy"}}`, `string ""`}, {`{"$strLenCP":"é😀"}`, `int 2`}, {`{"$substrCP":["é😀z",1,1]}`, `string "😀"`}, {`{"$indexOfCP":["é😀z","z"]}`, `int 2`}, {`{"$toLower":"ÉA"}`, `string "Éa"`}, {`{"$replaceAll":{"input":"ab","find":"","replacement":"-"}}`, `string "-a-b-"`},
+	{`{"$regexFind":{"input":"$s","regex":"l+(o)?"}}`, `object {"match":"llo","idx":2,"captures":["o"]}`}, {`{"$regexFind":{"input":"$s","regex":"(x)|l"}}`, `object {"match":"l","idx":2,"captures":[null]}`}, {`{"$regexFind":{"input":"$s","regex":"q"}}`, `null null`}, {`{"$regexFind":{"input":"$n","regex":"q"}}`, `null null`}, {`{"$regexFind":{"input":"$i","regex":"q"}}`, `error`},
+	{`{"$regexFindAll":{"input":"é1 é22","regex":"é(\\d+)"}}`, `array [{"match":"é1","idx":0,"captures":["1"]},{"match":"é22","idx":3,"captures":["22"]}]`}, {`{"$regexFindAll":{"input":"$nothing","regex":"q"}}`, `array []`}, {`{"$regexFindAll":{"input":"ab","regex":""}}`, `array [{"match":"","idx":0,"captures":[]},{"match":"","idx":1,"captures":[]}]`}, {`{"$regexFindAll":{"input":"","regex":"a*"}}`, `array [{"match":"","idx":0,"captures":[]}]`},
+	{`{"$regexMatch":{"input":"AB","regex":"b","options":null}}`, `bool false`},
+
+	// Arrays and objects.
+	{`{"$zip":{"inputs":["$a",["x","y"]]}}`, `array [[3,"x"],[1,"y"]]`}, {`{"$zip":{"inputs":["$e","$a"]}}`, `array []`}, {`{"$zip":{"inputs":[[1],["x","y"]],"useLongestLength":true}}`, `array [[1,"x"],[null,"y"]]`}, {`{"$zip":{"inputs":[[1],["x","y"]],"useLongestLength":true,"defaults":["$l",0]}}`, `array [[1,"x"],[9,"y"]]`}, {`{"$zip":{"inputs":["$a","$n"]}}`, `null null`}, {`{"$zip":{"inputs":["$a","$s"]}}`, `error`},
+	{`{"$sortArray":{"input":"$a","sortBy":1}}`, `array [1,1,2,3]`}, {`{"$sortArray":{"input":"$mixed","sortBy":-1}}`, `array [true,[1],"x",1,null]`}, {`{"$sortArray":{"input":[{"a":{"b":2},"c":1},{"a":{"b":1}},{"c":2},{"a":{"b":2},"c":0}],"sortBy":{"a.b":-1,"c":1}}}`, `array [{"a":{"b":2},"c":0},{"a":{"b":2},"c":1},{"a":{"b":1}},{"c":2}]`}, {`{"$sortArray":{"input":"$n","sortBy":1}}`, `null null`}, {`{"$sortArray":{"input":"$s","sortBy":1}}`, `error`}, {`{"$sortArray":{"input":[{"a":[5,1]},{"a":[4,9]}],"sortBy":{"a.0":1}}}`, `array [{"a":[4,9]},{"a":[5,1]}]`},
+	{`{"$firstN":{"n":2,"input":"$a"}}`, `array [3,1]`}, {`{"$lastN":{"n":2,"input":"$a"}}`, `array [2,1]`}, {`{"$firstN":{"n":9,"input":"$e"}}`, `array []`}, {`{"$firstN":{"n":0,"input":"$a"}}`, `error`}, {`{"$firstN":{"n":1,"input":"$n"}}`, `error`}, {`{"$maxN":{"n":2,"input":"$mixed"}}`, `array [true,[1]]`}, {`{"$minN":{"n":3,"input":[null,5,"$nothing",2]}}`, `array [2,5]`}, {`{"$minN":{"n":1.5,"input":"$a"}}`, `error`}, {`{"$minN":{"n":1,"input":"$s"}}`, `error`},
+	{`{"$arrayToObject":[[{"k":"a","v":1},{"k":"b.c","v":null},{"v":2,"k":"a"}]]}`, `object {"a":2,"b.c":null}`}, {`{"$arrayToObject":[[["a",1],["$s","$l"]]]}`, `object {"a":1,"Héllo, World":9}`}, {`{"$arrayToObject":{"$objectToArray":"$o"}}`, `object {"p":1,"q":{"r":"deep"}}`}, {`{"$arrayToObject":"$e"}`, `object {}`}, {`{"$arrayToObject":"$n"}`, `null null`}, {`{"$arrayToObject":"$a"}`, `error`}, {`{"$arrayToObject":[[["a",1],{"k":"b","v":1}]]}`, `error`}, {`{"$arrayToObject":[[{"k":1,"v":1}]]}`, `error`},
+	{`{"$getField":"l"}`, `long 9`}, {`{"$getField":{"field":"p","input":"$o"}}`, `long 1`}, {`{"$getField":{"field":{"$literal":"$x"},"input":{"$setField":{"field":{"$literal":"$x"},"input":{},"value":7}}}}`, `long 7`}, {`{"$getField":{"field":"a.b","input":"$o"}}`, `missing null`}, {`{"$getField":{"field":"a","input":"$n"}}`, `null null`}, {`{"$getField":{"field":"a","input":"$s"}}`, `missing null`}, {`{"$getField":{"field":"a","input":"$nothing"}}`, `missing null`}, {`{"$getField":5}`, `error`},
+	{`{"$setField":{"field":"p","input":"$o","value":"$i"}}`, `object {"p":7,"q":{"r":"deep"}}`}, {`{"$setField":{"field":"a.b","input":{},"value":1}}`, `object {"a.b":1}`}, {`{"$setField":{"field":"p","input":"$o","value":"$$REMOVE"}}`, `object {"q":{"r":"deep"}}`}, {`{"$setField":{"field":"p","input":"$n","value":1}}`, `null null`}, {`{"$setField":{"field":"p","input":"$s","value":1}}`, `error`}, {`{"$unsetField":{"field":"q","input":"$o"}}`, `object {"p":1}`},
+	{`{"$mergeObjects":"$x"}`, `error`}, {`{"$mergeObjects":[[{"a":1},null,{"a":2,"b":3}]]}`, `object {"a":2,"b":3}`}, {`{"$bsonSize":{"a":{"$numberInt":"1"}}}`, `int 12`}, {`{"$bsonSize":{"a":"xy","b":[true,null]}}`, `int 30`}, {`{"$bsonSize":"$n"}`, `null null`}, {`{"$bsonSize":"$s"}`, `error`}, {`{"$binarySize":"$s"}`, `int 13`}, {`{"$binarySize":{"$binary":{"base64":"AAEC","subType":"00"}}}`, `int 3`}, {`{"$binarySize":"$i"}`, `error`}, {`{"$binarySize":"$nothing"}`, `null null`},
+	{`{"$const":"$i"}`, `string "$i"`}, {`{"$let":{"vars":{"CURRENT":5},"in":"$$CURRENT"}}`, `refused`},
+
+	// Dates.
+	{`{"$dateFromParts":{"year":2024,"month":2,"day":30}}`, `date {"$date":"2024-03-01T00:00:00Z"}`}, {`{"$dateFromParts":{"year":2024,"month":14,"day":0,"hour":-1}}`, `date {"$date":"2025-01-30T23:00:00Z"}`}, {`{"$dateFromParts":{"year":2024,"month":0}}`, `date {"$date":"2023-12-01T00:00:00Z"}`}, {`{"$dateFromParts":{"year":2024,"millisecond":1,"second":61,"minute":1,"timezone":"+01:00"}}`, `date {"$date":"2023-12-31T23:02:01.001Z"}`},
+	{`{"$dateFromParts":{"isoWeekYear":2020,"isoWeek":53,"isoDayOfWeek":7}}`, `date {"$date":"2021-01-03T00:00:00Z"}`}, {`{"$dateFromParts":{"isoWeekYear":2024}}`, `date {"$date":"2024-01-01T00:00:00Z"}`}, {`{"$dateFromParts":{"year":0}}`, `error`}, {`{"$dateFromParts":{"year":2024,"day":40000}}`, `error`}, {`{"$dateFromParts":{"year":2024,"day":"$n"}}`, `null null`}, {`{"$dateFromParts":{"year":2024,"day":"$nothing"}}`, `null null`}, {`{"$dateFromParts":{"year":"$s"}}`, `error`}, {`{"$dateFromParts":{"year":2024.5}}`, `error`},
+	{`{"$dateToParts":{"date":"$d","timezone":"+11:00"}}`, `object {"year":2024,"month":3,"day":1,"hour":0,"minute":14,"second":15,"millisecond":16}`}, {`{"$dateToParts":{"date":"$d2","iso8601":true}}`, `object {"isoWeekYear":2025,"isoWeek":1,"isoDayOfWeek":3,"hour":0,"minute":0,"second":0,"millisecond":0}`}, {`{"$dateToParts":{"date":"$n"}}`, `null null`}, {`{"$dateToParts":{"date":"$d","iso8601":1}}`, `error`}, {`{"$dateToParts":{"date":"$s"}}`, `error`},
+	{`{"$dateTrunc":{"date":"$d","unit":"month"}}`, `date {"$date":"2024-02-01T00:00:00Z"}`}, {`{"$dateTrunc":{"date":"$d","unit":"week"}}`, `date {"$date":"2024-02-25T00:00:00Z"}`}, {`{"$dateTrunc":{"date":"$d","unit":"week","startOfWeek":"Monday"}}`, `date {"$date":"2024-02-26T00:00:00Z"}`}, {`{"$dateTrunc":{"date":"$d","unit":"quarter","binSize":2}}`, `date {"$date":"2024-01-01T00:00:00Z"}`}, {`{"$dateTrunc":{"date":"$d","unit":"year","binSize":7}}`, `date {"$date":"2021-01-01T00:00:00Z"}`},
+	{`{"$dateTrunc":{"date":"$d","unit":"hour","binSize":5,"timezone":"+02:00"}}`, `date {"$date":"2024-02-29T13:00:00Z"}`}, {`{"$dateTrunc":{"date":"$d","unit":"day","timezone":"-08:00"}}`, `date {"$date":"2024-02-29T08:00:00Z"}`}, {`{"$dateTrunc":{"date":{"$date":"1999-12-31T23:59:59Z"},"unit":"month","binSize":5}}`, `date {"$date":"1999-08-01T00:00:00Z"}`}, {`{"$dateTrunc":{"date":{"$date":"1999-12-31T23:59:59Z"},"unit":"week","binSize":2,"startOfWeek":"sat"}}`, `date {"$date":"1999-12-18T00:00:00Z"}`},
+	{`{"$dateTrunc":{"date":"$d","unit":"day","binSize":0}}`, `error`}, {`{"$dateTrunc":{"date":"$n","unit":"day"}}`, `null null`}, {`{"$dateTrunc":{"date":"$d","unit":"day","binSize":"$n"}}`, `null null`}, {`{"$dateTrunc":{"date":"$s","unit":"day"}}`, `error`}, {`{"$dateTrunc":{"date":"$d","unit":"day","binSize":9223372036854775807}}`, `error`},
+	{`{"$tsSecond":{"$timestamp":{"t":4294967295,"i":7}}}`, `long 4294967295`}, {`{"$tsIncrement":{"$timestamp":{"t":5,"i":7}}}`, `long 7`}, {`{"$tsSecond":"$d"}`, `error`}, {`{"$tsIncrement":"$n"}`, `null null`},
+	{`{"$dateAdd":{"startDate":"$d","unit":"month","amount":9000000000}}`, `error`}, {`{"$dateAdd":{"startDate":"$d","unit":"day","amount":"$nothing"}}`, `null null`}, {`{"$dateAdd":{"startDate":{"$date":"2024-02-29T23:30:00Z"},"unit":"year","amount":1,"timezone":"+01:00"}}`, `date {"$date":"2025-02-28T23:30:00Z"}`},
+	{`{"$dateDiff":{"startDate":{"$date":"2023-12-31T23:30:00Z"},"endDate":{"$date":"2024-01-01T00:30:00Z"},"unit":"year","timezone":"+01:00"}}`, `long 0`}, {`{"$isoWeek":{"$date":"2021-01-03T00:00:00Z"}}`, `int 53`}, {`{"$isoWeekYear":{"$date":"2021-01-03T00:00:00Z"}}`, `int 2020`}, {`{"$week":{"$date":"2021-01-03T00:00:00Z"}}`, `int 1`}, {`{"$week":{"$date":"2021-01-02T00:00:00Z"}}`, `int 0`},
+	{`{"$dateFromString":{"dateString":"2024-02-29T10:00:00+01:00","timezone":"UTC"}}`, `date {"$date":"2024-02-29T09:00:00Z"}`}, {`{"$dateFromString":{"dateString":"1/3/2024 4:05","format":"%d/%m/%Y %H:%M"}}`, `date {"$date":"2024-03-01T04:05:00Z"}`}, {`{"$dateFromString":{"dateString":"15 Mar 2024","format":"%d %b %Y"}}`, `date {"$date":"2024-03-15T00:00:00Z"}`}, {`{"$dateFromString":{"dateString":"march 15, 2024","format":"%B %d, %Y"}}`, `date {"$date":"2024-03-15T00:00:00Z"}`}, {`{"$dateFromString":{"dateString":"2024 060","format":"%Y %j"}}`, `date {"$date":"2024-02-29T00:00:00Z"}`}, {`{"$dateFromString":{"dateString":"2020-53-7","format":"%G-%V-%u"}}`, `date {"$date":"2021-01-03T00:00:00Z"}`}, {`{"$dateFromString":{"dateString":"2024-02-29 +90","format":"%Y-%m-%d %Z"}}`, `date {"$date":"2024-02-28T22:30:00Z"}`}, {`{"$dateFromString":{"dateString":"2024-02","format":"%Y-%m"}}`, `error`}, {`{"$dateFromString":{"dateString":"2023 366","format":"%Y %j"}}`, `error`},
 }
 
 // expressionOf compiles an expression. wrap keeps constants from being computed at once.
@@ -130,7 +210,7 @@ func expressionOf(t testing.TB, text string) *exprTest {
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
-	return &exprTest{root: root, slots: c.slots}
+	return &exprTest{root: root, slots: c.slots, steps: MaxExpressionSteps}
 }
 
 func evaluatedText(x *exprTest, d *Document) string {
@@ -143,7 +223,13 @@ func evaluatedText(x *exprTest, d *Document) string {
 
 func TestExpressions(t *testing.T) {
 	d := testDocument(t, exprDocument)
-	for _, test := range exprTests {
+	for _, test := range slices.Concat(exprTests, exprMoreTests) {
+		if test.want == "refused" {
+			if _, err := Compile(QuerySpec{Filter: []byte(`{"$expr":` + test.expr + `}`)}, Limits{}); err == nil {
+				t.Errorf("%s is not refused", test.expr)
+			}
+			continue
+		}
 		if got := evaluatedText(expressionOf(t, test.expr), d); got != test.want {
 			t.Errorf("%s: got %s, want %s", test.expr, got, test.want)
 		}
@@ -152,7 +238,7 @@ func TestExpressions(t *testing.T) {
 
 func TestEveryExpressionOperatorIsTested(t *testing.T) {
 	var all strings.Builder
-	for _, test := range exprTests {
+	for _, test := range slices.Concat(exprTests, exprMoreTests) {
 		all.WriteString(test.expr)
 	}
 	check := func(name string) {
@@ -388,7 +474,7 @@ func TestExprAgainstFilter(t *testing.T) {
 }
 
 func FuzzExpression(f *testing.F) {
-	for _, test := range exprTests {
+	for _, test := range slices.Concat(exprTests, exprMoreTests) {
 		f.Add(test.expr)
 	}
 	d, err := Parse([]byte(exprDocument), Limits{})

@@ -2,6 +2,7 @@ package matcher
 
 import (
 	"bytes"
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -11,8 +12,8 @@ import (
 
 func stringOperators() map[string]*exprOperator {
 	trim := func(left, right bool) *exprOperator {
-		return &exprOperator{names: []string{"input", "chars"}, required: 1, eval: func(_ *evaluation, args []Value) (Value, error) {
-			return trimText(args, left, right)
+		return &exprOperator{names: []string{"input", "chars"}, required: 1, eval: func(e *evaluation, args []Value) (Value, error) {
+			return trimText(e, args, left, right)
 		}}
 	}
 	return map[string]*exprOperator{
@@ -31,12 +32,13 @@ func stringOperators() map[string]*exprOperator {
 		"$ltrim":        trim(true, false),
 		"$rtrim":        trim(false, true),
 		"$strcasecmp":   {min: 2, max: 2, eval: evalStrcasecmp},
-		// $regexMatch: the regular expression stands in the query, so that its cost is known.
-		"$regexMatch": {names: []string{"input", "regex", "options"}, required: 2, check: checkRegexMatch, lazy: evalRegexMatch},
-		"$replaceOne": {names: []string{"input", "find", "replacement"}, required: 3, eval: replaceText(1)},
-		"$replaceAll": {names: []string{"input", "find", "replacement"}, required: 3, eval: replaceText(-1)},
+		"$replaceOne":   {names: []string{"input", "find", "replacement"}, required: 3, eval: replaceText(1)},
+		"$replaceAll":   {names: []string{"input", "find", "replacement"}, required: 3, eval: replaceText(-1)},
 	}
 }
+
+// runeBytes is how many bytes of text that is taken apart into code points count as one step.
+const runeBytes = 8
 
 // textOf reads a string as it is, and numbers and dates as the text that $toString gives; null and missing are "".
 func textOf(v Value) ([]byte, error) {
@@ -164,7 +166,7 @@ func evalSubstrCP(e *evaluation, args []Value) (Value, error) {
 	if err1 != nil || err2 != nil || start < 0 || length < 0 {
 		return Value{}, errExpression
 	}
-	if err := e.step(len(text) / stepBytes); err != nil {
+	if err := e.step(len(text) / runeBytes); err != nil {
 		return Value{}, err
 	}
 	text = text[runeOffset(text, start):]
@@ -192,7 +194,7 @@ func indexOfText(codePoints bool) func(*evaluation, []Value) (Value, error) {
 			return Value{}, errExpression
 		}
 		text, part := args[0].Bytes(), args[1].Bytes()
-		if err := e.step(len(text) / stepBytes); err != nil {
+		if err := e.step((len(text) + len(part)) / runeBytes); err != nil {
 			return Value{}, err
 		}
 		size := int64(len(text))
@@ -222,12 +224,9 @@ func indexOfText(codePoints bool) func(*evaluation, []Value) (Value, error) {
 func indexRange(args []Value, size int64) (start, end int64, err error) {
 	end = size
 	for i, v := range args {
-		if !v.Exists() && i > 0 {
-			break
-		}
 		n, err := wholeArgument(v)
 		switch {
-		case err != nil || n < 0:
+		case err != nil || n < 0 || n > math.MaxInt32:
 			return 0, 0, errExpression
 		case i == 0:
 			start = n
@@ -263,27 +262,40 @@ func evalSplit(e *evaluation, args []Value) (Value, error) {
 // whiteSpace is what the trimming operators take off where they are not told the characters.
 const whiteSpace = "\x00 \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
 
-func trimText(args []Value, left, right bool) (Value, error) {
+// maxTrimBytes bounds the characters that a trimming operator is told: each is looked for in them.
+const maxTrimBytes = 4096
+
+func trimText(e *evaluation, args []Value, left, right bool) (Value, error) {
 	texts, null, err := stringsOf(args[:1])
 	if err != nil || null {
 		return valueNull, err
 	}
 	text, chars := texts[0], whiteSpace
 	switch set := args[1]; {
-	case set.Kind() == KindString:
+	case set.Kind() == KindString && len(set.Bytes()) <= maxTrimBytes:
 		chars = string(set.Bytes())
 	case set.IsNull():
 		return valueNull, nil
 	case set.Exists():
 		return Value{}, errExpression
 	}
-	if left {
-		text = bytes.TrimLeft(text, chars)
+	const runesAtOnce = 1024 // after which the steps are counted
+	for err == nil {
+		before := len(text)
+		n := 0
+		trimmed := func(r rune) bool { n++; return n <= runesAtOnce && strings.ContainsRune(chars, r) }
+		if left {
+			text = bytes.TrimLeftFunc(text, trimmed)
+		}
+		if n = 0; right {
+			text = bytes.TrimRightFunc(text, trimmed)
+		}
+		err = e.step(1 + (before-len(text))*(1+len(chars)/stepBytes)/8)
+		if before-len(text) < runesAtOnce {
+			break
+		}
 	}
-	if right {
-		text = bytes.TrimRight(text, chars)
-	}
-	return textValue(text[:len(text):len(text)]), nil
+	return textValue(text[:len(text):len(text)]), err
 }
 
 func evalStrcasecmp(e *evaluation, args []Value) (Value, error) {
@@ -291,7 +303,7 @@ func evalStrcasecmp(e *evaluation, args []Value) (Value, error) {
 	for i, v := range args {
 		text, err := textOf(v)
 		if err == nil {
-			err = e.step(len(text) / stepBytes)
+			err = e.step(len(text) / runeBytes)
 		}
 		if err != nil {
 			return Value{}, err
@@ -312,6 +324,9 @@ func replaceText(most int) func(*evaluation, []Value) (Value, error) {
 		if err != nil || null {
 			return valueNull, err
 		}
+		if err := e.step(len(texts[0]) / runeBytes); err != nil {
+			return Value{}, err
+		}
 		text, find, replacement := string(texts[0]), string(texts[1]), string(texts[2])
 		found := strings.Count(text, find)
 		if most >= 0 {
@@ -322,53 +337,4 @@ func replaceText(most int) func(*evaluation, []Value) (Value, error) {
 		}
 		return textValue([]byte(strings.Replace(text, find, replacement, most))), nil
 	}
-}
-
-// patternExpression is the compiled regular expression of a $regexMatch.
-type patternExpression struct{ *pattern }
-
-func (p patternExpression) constant() bool                  { return false } // nothing to compute
-func (p patternExpression) eval(*evaluation) (Value, error) { return Value{}, nil }
-func (p patternExpression) appendNormal(dst []byte) []byte  { return p.pattern.appendNormal(dst) }
-
-// checkRegexMatch compiles the regular expression. Options stand in it or beside it, not both.
-func checkRegexMatch(c *exprCompiler, args []expression, at *place) error {
-	regex, ok := args[1].(constantExpression)
-	options := constantExpression{textValue(nil)}
-	if ok && args[2] != nil {
-		options, ok = args[2].(constantExpression)
-	}
-	kind := regex.value.Kind()
-	if !ok || kind != KindString && kind != KindRegex || options.value.Kind() != KindString {
-		return at.invalid("the regular expression of $regexMatch must stand in the query as a text, so that its cost is known; give regex and options as constants")
-	}
-	letters := string(options.value.Bytes())
-	if kind == KindRegex {
-		if letters != "" && len(regex.value.Options()) > 0 {
-			return at.invalid("options stand both in the regular expression and beside it; give them once")
-		}
-		letters += string(regex.value.Options())
-	}
-	compiled, err := c.pattern(string(regex.value.Bytes()), letters, at.field("regex"))
-	if err != nil {
-		return err
-	}
-	args[1], args[2] = patternExpression{compiled}, nil
-	return nil
-}
-
-func evalRegexMatch(e *evaluation, args []expression) (Value, error) {
-	input, err := args[0].eval(e)
-	switch {
-	case err != nil:
-		return Value{}, err
-	case nullish(input):
-		return valueFalse, nil
-	case input.Kind() != KindString:
-		return Value{}, errExpression
-	}
-	if err := e.step(len(input.Bytes()) / 4); err != nil { // matching takes long
-		return Value{}, err
-	}
-	return boolValue(args[1].(patternExpression).match(input)), nil
 }

@@ -40,6 +40,7 @@ type node struct {
 	patterns []*pattern // $regex: one; $in: any number
 	children []*node
 	test     predicate
+	search   searchBound // of patterns
 }
 
 // match reports whether the filter accepts v: a document, or within $elemMatch an element. It allocates nothing.
@@ -65,6 +66,9 @@ func (n *node) match(v Value) bool {
 		return false
 	case opNot:
 		return !n.children[0].match(v)
+	}
+	if n.search.bytes > 0 && !n.searchable(v) {
+		return false
 	}
 	if len(n.path.segments) == 0 {
 		return n.visit(v)

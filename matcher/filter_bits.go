@@ -45,7 +45,7 @@ func bitPositions(v Value, at *place) (positions []int, err error) {
 	case v.IsNumber():
 		mask, exact, ok := wholeNumber(v)
 		if !ok || !exact || mask < 0 {
-			return nil, at.invalid("the mask of %s is %s; a whole number from 0 to %d is needed", at.name, v.Raw(), math.MaxInt64)
+			return nil, at.invalid("the mask of %s is %s; a whole number from 0 to %d is needed", at.name, v.Raw(), int64(math.MaxInt64))
 		}
 		for i := range 63 {
 			if mask>>i&1 != 0 {

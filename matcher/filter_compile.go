@@ -106,12 +106,14 @@ func init() { // not initial values: the operators that nest refer to the tables
 
 // compiler turns the text of one filter into nodes.
 type compiler struct {
-	collation  *collation
-	elements   int       // how many $elemMatch the compiler is in: there, `_id` is not the document's
-	regexSteps int       // used up of MaxRegexSteps
-	barred     string    // the operator that the compiler is in and $near may not be, "" if none
-	near       bool      // a $near was seen
-	dates      *dateNode // what is declared of the object whose conditions are compiled; nil if nothing
+	collation   *collation
+	elements    int       // how many $elemMatch the compiler is in: there, `_id` is not the document's
+	regexSteps  int       // used up of MaxRegexSteps
+	barred      string    // the operator that the compiler is in and $near may not be, "" if none
+	near        bool      // a $near was seen
+	dates       *dateNode // what is declared of the object whose conditions are compiled; nil if nothing
+	foldedSteps int       // used up of maxFoldedSteps
+	update      bool      // the filter is a condition of an update
 }
 
 // compileFilter compiles a filter's text; nil is the empty filter.

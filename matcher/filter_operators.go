@@ -121,7 +121,7 @@ func checkList(list Value, at *place) error {
 		return at.invalid("%s has %s; an array is needed", at.name, describeKind(list.Kind()))
 	}
 	if list.Len() > MaxInValues {
-		return at.tooLarge(MaxInValues, "%s has %d values, at most %d are allowed; split the query", at.name, list.Len(), MaxInValues)
+		return at.tooLarge(MaxInValues, "%s has %d values, at most %d are allowed (MaxInValues); split the query", at.name, list.Len(), MaxInValues)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func parsePath(text string, at *place) (path, error) {
 	names := strings.Split(text, ".")
 	if len(names) > MaxPathSegments {
 		return path{}, at.tooLarge(MaxPathSegments,
-			"the path has %d names, at most %d are allowed; shorten it", len(names), MaxPathSegments)
+			"the path has %d names, at most %d are allowed (MaxPathSegments); shorten it", len(names), MaxPathSegments)
 	}
 	p := path{text: text, segments: make([]segment, len(names))}
 	indexes := 0
@@ -40,7 +40,7 @@ func parsePath(text string, at *place) (path, error) {
 	}
 	if indexes > MaxPathIndexes {
 		return path{}, at.tooLarge(MaxPathIndexes,
-			"the path has %d numeric names, at most %d are allowed; use fewer array indexes", indexes, MaxPathIndexes)
+			"the path has %d numeric names, at most %d are allowed (MaxPathIndexes); use fewer array indexes", indexes, MaxPathIndexes)
 	}
 	return p, nil
 }

@@ -16,3 +16,26 @@ type predicate interface {
 
 // predicateLeaf is a node that shows p the values at a path.
 func predicateLeaf(at path, p predicate) *node { return &node{op: opPredicate, path: at, test: p} }
+
+// stepper is a predicate whose work for one document is bounded in steps.
+type stepper interface {
+	// mostSteps is the bound if it is the only one of its operator in the filter.
+	mostSteps() int
+	setSteps(steps int)
+}
+
+// shareSteps divides the steps for a document among all predicates of one operator in a filter: a filter of many takes no
+// longer than one of one.
+func shareSteps(root *node) {
+	found := map[string][]stepper{}
+	visitNodes(root, false, func(n *node, _ bool) {
+		if s, ok := n.test.(stepper); ok {
+			found[n.test.operator()] = append(found[n.test.operator()], s)
+		}
+	})
+	for _, all := range found {
+		for _, s := range all {
+			s.setSteps(s.mostSteps() / len(all))
+		}
+	}
+}

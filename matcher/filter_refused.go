@@ -25,6 +25,15 @@ var refusedOperators = map[string]string{
 	"$lookup":         "a query sees one document at a time; store what it needs in the document",
 	"$meta":           "there is no text search whose score it could be; sort by a field",
 	"$encStrContains": "encrypted fields are not readable here; compare a plain field",
+
+	"$encStrEndsWith":     "encrypted fields are not readable here; compare a plain field",
+	"$encStrNormalizedEq": "encrypted fields are not readable here; compare a plain field",
+	"$encStrStartsWith":   "encrypted fields are not readable here; compare a plain field",
+}
+
+// refusedInUpdate refuses an operator on whole documents within the condition of an update, as MongoDB does.
+func refusedInUpdate(name string, at *place) error {
+	return at.invalid("%s stands in a condition of an update, which is about elements; it is about whole documents: use operators on fields", name)
 }
 
 // refused says why an operator is left out on purpose; nil if it is not one of those.

@@ -12,7 +12,7 @@ import (
 const MaxRegexBytes = 4096
 
 // MaxRegexSteps bounds the size of all regular expressions of one filter once their repetitions are written out
-// ("a{1000}" has 1000 steps). What a match costs grows with it.
+// ("a{1000}" has 1000 steps). What a match costs grows with it (MaxRegexWork).
 const MaxRegexSteps = 10_000
 
 // pattern is a compiled regular expression (RE2 syntax, as Go's regexp package has it).
@@ -20,13 +20,20 @@ type pattern struct {
 	text    string
 	options string // sorted, distinct
 	program *regexp.Regexp
+	steps   int // as MaxRegexSteps counts them
 }
+
+// searchSteps is about what it costs to look for the pattern in so many bytes of text, in steps of an evaluation.
+func (p *pattern) searchSteps(size int) int { return (1 + size) * (16 + p.steps) / regexStepWork }
+
+// regexStepWork is how many bytes of text times steps of a pattern count as one step of an evaluation.
+const regexStepWork = 64
 
 // pattern compiles text with options out of i (letters of either case), m (^ and $ at line ends), s (a dot
 // matches line ends too) and x (white space and comments in the pattern are left out).
 func (c *compiler) pattern(text, options string, at *place) (*pattern, error) {
 	if len(text) > MaxRegexBytes {
-		return nil, at.tooLarge(MaxRegexBytes, "the regular expression has %d bytes, at most %d are allowed; shorten it",
+		return nil, at.tooLarge(MaxRegexBytes, "the regular expression has %d bytes, at most %d are allowed (MaxRegexBytes); shorten it",
 			len(text), MaxRegexBytes)
 	}
 	if strings.ContainsRune(text, 0) {
@@ -50,11 +57,12 @@ func (c *compiler) pattern(text, options string, at *place) (*pattern, error) {
 	if len(flags) > 0 {
 		source = "(?" + string(flags) + ")" + source
 	}
+	before := c.regexSteps
 	program, err := c.program(text, source, at)
 	if err != nil {
 		return nil, err
 	}
-	return &pattern{text: text, options: string(letters), program: program}, nil
+	return &pattern{text: text, options: string(letters), program: program, steps: c.regexSteps - before}, nil
 }
 
 // program compiles source, which is RE2 syntax made of text, within what is left of MaxRegexSteps.
@@ -63,7 +71,7 @@ func (c *compiler) program(text, source string, at *place) (*regexp.Regexp, erro
 	if err == nil {
 		if c.regexSteps += regexSteps(tree); c.regexSteps > MaxRegexSteps {
 			return nil, at.tooLarge(MaxRegexSteps,
-				"the regular expressions of this filter have more than %d steps with their repetitions written out; repeat less", MaxRegexSteps)
+				"the regular expressions of this filter have more than %d steps with their repetitions written out (MaxRegexSteps); repeat less", MaxRegexSteps)
 		}
 		var program *regexp.Regexp
 		if program, err = regexp.Compile(source); err == nil {

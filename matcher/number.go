@@ -86,17 +86,39 @@ func (n number) asDouble() float64 {
 	return float64(n.integer)
 }
 
-// asDecimal turns a double into the decimal of its shortest text: 0.1 is 0.1.
+// asDecimal turns a double into a decimal of 15 digits, as MongoDB does: 0.1 is 0.100000000000000, and so is what a double
+// only nearly is 0.1.
 func (n number) asDecimal() decimal {
 	switch n.kind {
 	case KindDecimal:
 		return n.decimal
 	case KindDouble:
-		var buffer [32]byte
-		d, _ := parseDecimal(strconv.AppendFloat(buffer[:0], n.double, 'g', -1, 64)) // 17 digits always fit
-		return d
+		return decimalOfDigits(n.double, 15)
 	}
 	return decimalOf(n.integer)
+}
+
+// decimalOfDouble is the double's exact value, of which 34 digits are kept.
+func decimalOfDouble(f float64) decimal {
+	d := decimalOfDigits(f, maxDecimalDigits)
+	for d.class == decimalFinite && d.exponent < 0 && !d.isZero() {
+		shorter := d
+		if shorter.unshift() != 0 {
+			break
+		}
+		shorter.exponent++
+		d = shorter
+	}
+	return d
+}
+
+func decimalOfDigits(f float64, digits int) decimal {
+	if f == 0 {
+		return decimal{negative: math.Signbit(f)}
+	}
+	var buffer [48]byte
+	d, _ := parseDecimal(strconv.AppendFloat(buffer[:0], f, 'e', digits-1, 64)) // 34 digits always fit
+	return d
 }
 
 // addDecimals rounds a sum of more than 34 digits half to even.

@@ -61,6 +61,8 @@ func Compile(spec QuerySpec, limits Limits) (*Query, error) {
 		return nil, below("filter", err)
 	}
 	form := normalize(filter)
+	shareSteps(form.node)
+	boundSearches(form.node)
 	q.filter, q.filterText = form.node, form.text
 	q.ids, q.pinned = pinnedIDs(form.node)
 	if q.sort, err = compileSort(given(spec.Sort), limits, collation); err != nil {

@@ -343,7 +343,7 @@ func (r *exampleRun) answer() (answer []Value, err error) {
 }
 
 // operatorUses counts the examples that hold an operator, by the table that it stands in.
-type operatorUses struct{ filters, fields, updates map[string]int }
+type operatorUses struct{ filters, fields, updates, expressions, keywords map[string]int }
 
 // count walks the parts of an example. Only what is accepted counts.
 func (u *operatorUses) count(t *testing.T, x example) {
@@ -364,17 +364,24 @@ func (u *operatorUses) count(t *testing.T, x example) {
 				countNames(v, u.fields)
 			case "update":
 				countNames(v, u.updates)
+			case "expr":
+				countNames(v, u.expressions)
 			}
 		}
 	}
 }
 
-// filter counts the operators of a filter. Expressions and schemas have their own.
+// filter counts the operators of a filter, and those of expressions and the keywords of schemas in it.
 func (u *operatorUses) filter(v Value) {
 	for f := v.First(); f.Exists(); f = f.Next() {
 		name := string(f.Name())
 		u.filters[name]++
-		if name != "$expr" && name != "$jsonSchema" {
+		switch name {
+		case "$expr":
+			countNames(f, u.expressions)
+		case "$jsonSchema":
+			countNames(f, u.keywords)
+		default:
 			u.filter(f)
 		}
 	}
@@ -392,7 +399,7 @@ func countNames(v Value, counts map[string]int) {
 
 // TestReference runs the examples of the query language's pages, and checks that each operator has one.
 func TestReference(t *testing.T) {
-	uses := operatorUses{map[string]int{}, map[string]int{}, map[string]int{}}
+	uses := operatorUses{map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}}
 	run := 0
 	for _, page := range referencePages(t) {
 		text, err := os.ReadFile(page)
@@ -419,6 +426,9 @@ func TestReference(t *testing.T) {
 	check("operator", uses.filters, slices.Sorted(maps.Keys(logicalOperators))...)
 	check("operator", uses.filters, slices.Sorted(maps.Keys(fieldOperators))...)
 	check("shape", uses.filters, geoWithinShapes...)
+	check("operator of expressions", uses.expressions, slices.Sorted(maps.Keys(exprOperators))...)
+	check("operator of expressions", uses.expressions, slices.Sorted(maps.Keys(exprForms))...)
+	check("keyword of schemas", uses.keywords, slices.Sorted(maps.Keys(schemaKeywords))...)
 	check("operator of fields", uses.fields, projectionOperators...)
 	for _, row := range updateOperators {
 		check("operator of updates", uses.updates, row.name)

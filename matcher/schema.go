@@ -2,22 +2,23 @@ package matcher
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"unicode/utf8"
 )
 
-// MaxSchemaSteps bounds what one $jsonSchema may do for one document: schemas tried on values, names and elements looked
-// at. A document for which it would take more does not match.
+// MaxSchemaSteps bounds what all $jsonSchema of a filter may do for one document, each an equal share: schemas tried on
+// values, names and elements looked at. One that would take more is false for the document.
 const MaxSchemaSteps = 1_000_000
 
 // schema is a compiled $jsonSchema (manual: "$jsonSchema"; JSON Schema draft 4 with MongoDB's bsonType). A keyword says
 // something about values of its own type alone: {"minLength":3} accepts every number. It is immutable.
 type schema struct {
+	steps   int  // of the whole, for a document at most
 	never   bool // "additionalProperties": false
 	typed   bool
 	types   TypeSet
 	enum    []Value // sorted, nil for none
+	objects []Value // those of enum that are objects or hold some: their fields may stand in any order
 	pattern *pattern
 
 	minimum, maximum                   Value
@@ -68,8 +69,11 @@ type schemaDependency struct {
 func (s *schema) operator() string { return "$jsonSchema" }
 func (s *schema) cost() int        { return 4 }
 
+func (s *schema) mostSteps() int     { return MaxSchemaSteps }
+func (s *schema) setSteps(steps int) { s.steps = steps }
+
 func (s *schema) accepts(v Value) bool {
-	steps := MaxSchemaSteps
+	steps := s.steps
 	return s.valid(v, &steps) && steps >= 0
 }
 
@@ -83,14 +87,13 @@ func (s *schema) valid(v Value, steps *int) bool {
 		return false
 	}
 	if s.enum != nil {
-		*steps -= weight(v)
-		if _, found := slices.BinarySearchFunc(s.enum, v, Compare); !found {
+		if *steps -= weight(v) * (1 + len(s.objects)); *steps < 0 || !s.enumerates(v) {
 			return false
 		}
 	}
 	switch {
 	case v.IsNumber():
-		if !s.number(v) {
+		if !s.number(v, steps) {
 			return false
 		}
 	case kind == KindString:
@@ -107,6 +110,50 @@ func (s *schema) valid(v Value, steps *int) bool {
 		}
 	}
 	return s.combined(v, steps)
+}
+
+func (s *schema) enumerates(v Value) bool {
+	if _, found := slices.BinarySearchFunc(s.enum, v, Compare); found {
+		return true
+	}
+	return slices.ContainsFunc(s.objects, func(o Value) bool { return equalUnordered(o, v) })
+}
+
+// equalUnordered is Equal with the fields of objects in any order, as a schema has it.
+func equalUnordered(a, b Value) bool {
+	if a.Kind() != b.Kind() || a.Kind() != KindObject && a.Kind() != KindArray {
+		return Equal(a, b)
+	}
+	if a.Len() != b.Len() {
+		return false
+	}
+	x, y := a.First(), b.First()
+	for ; x.Exists(); x = x.Next() {
+		other := y
+		if a.Kind() == KindObject {
+			if other = b.Field(sharedString(x.Name())); !other.Exists() {
+				return false
+			}
+		}
+		if !equalUnordered(x, other) {
+			return false
+		}
+		y = y.Next()
+	}
+	return true
+}
+
+// holdsObject reports whether v is an object with two fields or more, or has one in it.
+func holdsObject(v Value) bool {
+	if v.Kind() == KindObject && v.Len() > 1 {
+		return true
+	}
+	for c := v.First(); c.Exists(); c = c.Next() {
+		if holdsObject(c) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *schema) combined(v Value, steps *int) bool {
@@ -132,7 +179,7 @@ func (s *schema) combined(v Value, steps *int) bool {
 	return s.not == nil || !s.not.valid(v, steps)
 }
 
-func (s *schema) number(v Value) bool {
+func (s *schema) number(v Value, steps *int) bool {
 	if s.minimum.Exists() {
 		if c := Compare(v, s.minimum); c < 0 || c == 0 && s.exclusiveMinimum {
 			return false
@@ -143,19 +190,21 @@ func (s *schema) number(v Value) bool {
 			return false
 		}
 	}
-	return !s.multipleOf.Exists() || isMultiple(numberOf(v), numberOf(s.multipleOf))
+	return !s.multipleOf.Exists() || isMultiple(numberOf(v), numberOf(s.multipleOf), steps)
 }
 
-// isMultiple reports whether n is a whole number of times m, which is above 0.
-func isMultiple(n, m number) bool {
-	switch wider(n, m) {
-	case KindDecimal:
-		rest, err := decimalRemainder(n.asDecimal(), m.asDecimal())
-		return err == nil && rest.isZero()
-	case KindDouble:
-		return math.Mod(n.asDouble(), m.asDouble()) == 0
+// isMultiple reports whether n is a whole number of times m, which is above 0. Doubles are read as decimals of 15 digits, as
+// MongoDB does: 0.3 is a multiple of 0.1.
+func isMultiple(n, m number, steps *int) bool {
+	if kind := wider(n, m); kind == KindInt32 || kind == KindInt64 {
+		return n.integer%m.integer == 0
 	}
-	return n.integer%m.integer == 0
+	a, b := n.asDecimal(), m.asDecimal()
+	if *steps -= decimalSteps(a, b); *steps < 0 {
+		return false
+	}
+	rest, err := decimalRemainder(a, b)
+	return err == nil && rest.isZero()
 }
 
 func (s *schema) text(text []byte, steps *int) bool {
@@ -166,7 +215,9 @@ func (s *schema) text(text []byte, steps *int) bool {
 		}
 	}
 	if s.pattern != nil {
-		*steps -= len(text) / 4
+		if *steps -= s.pattern.searchSteps(len(text)); *steps < 0 {
+			return false
+		}
 		return s.pattern.program.Match(text)
 	}
 	return true
@@ -195,20 +246,33 @@ func (s *schema) array(v Value, steps *int) bool {
 	return true
 }
 
-// unique reports whether no two elements are equal.
+// unique reports whether no two elements are equal. Those that hold objects, whose fields may stand in any order, are
+// compared one with the other.
 func unique(array Value, steps *int) bool {
-	*steps -= weight(array)
+	*steps -= sortWeight(array.Len(), weight(array))
 	if *steps < 0 {
 		return false
 	}
 	list := make([]Value, 0, array.Len())
+	var objects []Value
 	for e := array.First(); e.Exists(); e = e.Next() {
+		if holdsObject(e) {
+			objects = append(objects, e)
+			continue
+		}
 		list = append(list, e)
 	}
 	slices.SortFunc(list, Compare)
 	for i := 1; i < len(list); i++ {
 		if Equal(list[i-1], list[i]) {
 			return false
+		}
+	}
+	for i, o := range objects {
+		for _, other := range objects[:i] {
+			if *steps -= 1 + min(weight(o), weight(other))/4; *steps < 0 || equalUnordered(o, other) {
+				return false
+			}
 		}
 	}
 	return true
@@ -252,11 +316,12 @@ func (s *schema) otherFields(v Value, steps *int) bool {
 		return true
 	}
 	for f := v.First(); f.Exists(); f = f.Next() {
-		if *steps -= 1 + len(s.patterns)*(1+len(f.Name())/4); *steps < 0 {
-			return false
-		}
 		named := false
+		*steps--
 		for _, p := range s.patterns {
+			if *steps -= p.pattern.searchSteps(len(f.Name())); *steps < 0 {
+				return false
+			}
 			if p.pattern.program.Match(f.Name()) {
 				named = true
 				if !p.schema.valid(f, steps) {

@@ -70,6 +70,9 @@ var refusedKeywords = map[string]string{
 	"const":       "it is of a later draft, use enum with one value",
 	"contains":    "it is of a later draft, use $elemMatch beside $jsonSchema",
 	"if":          "it is of a later draft, use anyOf",
+	"encrypt":     "encrypted fields are not readable here, leave it out",
+
+	"encryptMetadata": "encrypted fields are not readable here, leave it out",
 }
 
 var anyCount = schemaRange{max: -1}
@@ -78,10 +81,14 @@ var anyCount = schemaRange{max: -1}
 // manual: "$jsonSchema"). bsonType takes the names of $type; type those of JSON but "integer". title and description are
 // read over.
 func compileJSONSchema(c *compiler, v Value, at *place) (*node, error) {
+	if c.update {
+		return nil, refusedInUpdate("$jsonSchema", at)
+	}
 	s, err := c.schema(v, at)
 	if err != nil {
 		return nil, err
 	}
+	s.steps = MaxSchemaSteps
 	return predicateLeaf(path{}, s), nil
 }
 
@@ -191,10 +198,17 @@ func schemaEnum(_ *compiler, s *schema, _, v Value, at *place) error {
 		return at.invalid("enum is %s; a list of one value or more is needed", shorten(v.Raw()))
 	}
 	if v.Len() > MaxInValues {
-		return at.tooLarge(MaxInValues, "enum has %d values, at most %d are allowed; split the query", v.Len(), MaxInValues)
+		return at.tooLarge(MaxInValues, "enum has %d values, at most %d are allowed (MaxInValues); split the query", v.Len(), MaxInValues)
 	}
 	for e := v.First(); e.Exists(); e = e.Next() {
 		s.enum = append(s.enum, e)
+		if !holdsObject(e) {
+			continue
+		}
+		if slices.ContainsFunc(s.objects, func(o Value) bool { return equalUnordered(o, e) }) {
+			return at.invalid("%s stands twice in enum; give it once, the order of its fields says nothing", shorten(e.Raw()))
+		}
+		s.objects = append(s.objects, e)
 	}
 	slices.SortFunc(s.enum, Compare)
 	for i := 1; i < len(s.enum); i++ {

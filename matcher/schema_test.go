@@ -88,13 +88,18 @@ type schemaMaker struct{ *rand.Rand }
 func (m schemaMaker) value(depth int) string {
 	if depth > 0 && m.IntN(2) == 0 {
 		var parts []string
-		for _, name := range []string{"a", "b", "c"} {
+		names := []string{"a", "b", "c"}
+		m.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+		for _, name := range names {
 			if m.IntN(2) == 0 {
 				parts = append(parts, fmt.Sprintf("%q:%s", name, m.value(depth-1)))
 			}
 		}
 		if m.IntN(3) == 0 {
 			return `[` + m.value(depth-1) + `,` + m.value(depth-1) + `]`
+		}
+		if m.IntN(4) == 0 {
+			return []string{`{"b":2,"a":1}`, `{"a":{"b":[1],"a":1}}`, `[{"a":1,"b":2},{"b":2,"a":1}]`, `[[{"a":1,"c":2}],[{"c":2,"a":1}]]`}[m.IntN(4)]
 		}
 		return "{" + strings.Join(parts, ",") + "}"
 	}
@@ -117,7 +122,7 @@ func (m schemaMaker) schema(depth int) string {
 		case "uniqueItems", "additionalProperties":
 			keywords[name] = fmt.Sprint(m.IntN(2) == 0)
 		case "enum":
-			keywords[name] = `[1,"x",null,[1],{"a":1}]`
+			keywords[name] = `[1,"x",null,[1],{"a":1,"b":2},{"a":{"a":1,"b":[1]}}]`
 		case "required":
 			keywords[name] = []string{`["a"]`, `["b"]`, `["a","c"]`}[m.IntN(3)]
 		case "items", "not":
@@ -222,6 +227,17 @@ func TestSchemaStepsAreBounded(t *testing.T) {
 		if q := compileText(t, `{"$jsonSchema":`+text+`}`); q.Match(d) {
 			t.Errorf("%.60s matches beyond MaxSchemaSteps", text)
 		}
+	}
+}
+
+// TestSchemaCountsDecimals: numbers that lie far apart take long to divide.
+func TestSchemaCountsDecimals(t *testing.T) {
+	q := compileText(t, `{"$jsonSchema":{"properties":{"a":{"items":{"multipleOf":{"$numberDecimal":"7E-6000"}}}}}}`)
+	list := func(n int) *Document {
+		return testDocument(t, `{"a":[`+strings.TrimSuffix(strings.Repeat(`{"$numberDecimal":"7E+6000"},`, n), ",")+`]}`)
+	}
+	if !q.Match(list(100)) || q.Match(list(2000)) {
+		t.Error("100 numbers are to be within MaxSchemaSteps, 2,000 beyond")
 	}
 }
 

@@ -92,7 +92,7 @@ func (s *sortCompiler) key(field string, direction Value, at *place) error {
 func (s *sortCompiler) add(field string, descending bool, at *place) error {
 	switch {
 	case len(s.keys) == MaxSortKeys:
-		return at.tooLarge(MaxSortKeys, "the sort has more than %d fields; leave some out", MaxSortKeys)
+		return at.tooLarge(MaxSortKeys, "the sort has more than %d fields (MaxSortKeys); leave some out", MaxSortKeys)
 	case strings.HasPrefix(field, "$"):
 		return at.invalid("the sort field %q begins with $; sort by the name of a field", field)
 	case slices.Contains(strings.Split(field, "."), ""):

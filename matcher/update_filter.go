@@ -67,6 +67,8 @@ func (f *arrayFilter) identify(filter Value, at *place) error {
 		switch name {
 		case "$comment":
 			continue
+		case "$expr", "$jsonSchema":
+			return refusedInUpdate(name, at)
 		case "$and", "$or", "$nor":
 			i := 0
 			for member := v.First(); member.Exists(); member = member.Next() {

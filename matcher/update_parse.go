@@ -76,7 +76,7 @@ func ParseUpdate(text []byte, dates *Dates, limits Limits) (*Update, error) {
 	default:
 		return nil, updateError("", "the update is %s; give an object of operators, such as {\"$set\":{\"title\":\"x\"}}", describeKind(kind))
 	}
-	p := &updateParser{limits: limits, dates: dates.tree(), root: &updateNode{}, compiler: compiler{elements: 1}}
+	p := &updateParser{limits: limits, dates: dates.tree(), root: &updateNode{}, compiler: compiler{elements: 1, update: true}}
 	p.index = map[string]*updateNode{"": p.root}
 	var at *place
 	filters := d.Field(fieldArrayFilters)

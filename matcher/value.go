@@ -229,9 +229,9 @@ func (v Value) decimal() decimal {
 	return readDecimal(v.document.arena[v.at().number>>32:])
 }
 
-// Raw is the JSON text of the value as it came; names that stand twice are in it twice.
+// Raw is the JSON text of the value as it came; names that stand twice are in it twice. A value that was computed has none.
 func (v Value) Raw() []byte {
-	if v.document == nil {
+	if v.document == nil || len(v.document.text) == 0 {
 		return nil
 	}
 	return v.document.text[v.at().start:v.at().end]
