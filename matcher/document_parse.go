@@ -12,7 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// textParser makes the tape of one text in one pass. It is reused: its tape and arena are copied into the document.
+// textParser makes the tape of one text in one pass. It is reused: ParseValue copies its tape
+// and arena into the document, a Parser lends them.
 type textParser struct {
 	text      []byte
 	at        int
@@ -24,6 +25,19 @@ type textParser struct {
 	impure    int // counts whatever keeps the text from being copied as relaxed output
 	err       *Error
 	seen      []int32 // hash table of names of a wide object; nodes by position, 0 is empty
+}
+
+// parse makes the tape of text. The limits must be complete.
+func (p *textParser) parse(text []byte, limits Limits) error {
+	if most := min(limits.MaxDocumentBytes, MaxTextBytes); len(text) > most {
+		return &Error{Code: CodeDocumentTooLarge, Limit: int64(most), Detail: fmt.Sprintf(
+			"the text has %d bytes, at most %d are allowed (MaxDocumentBytes); split it, or raise the limit", len(text), most)}
+	}
+	p.reset(text, limits)
+	if !p.document() {
+		return p.err
+	}
+	return nil
 }
 
 func (p *textParser) reset(text []byte, limits Limits) {

@@ -17,8 +17,7 @@ type sortKey struct {
 }
 
 // compileSort reads a sort: {"date":-1,"title":1}, where the order of the text counts, [["date",-1],["title",1]], or
-// the text "-date,title". It returns nil for no sort. The keys end with `_id`, which is appended where it is missing;
-// what stands behind `_id` could never decide anything and is left out.
+// the text "-date,title". It returns nil for no sort.
 func compileSort(text []byte, limits Limits) ([]sortKey, error) {
 	if text == nil {
 		return nil, nil
@@ -57,10 +56,11 @@ func compileSort(text []byte, limits Limits) ([]sortKey, error) {
 	if err != nil || len(s.keys) == 0 {
 		return nil, err
 	}
-	return withID(s.keys), nil
+	return s.keys, nil
 }
 
-// withID ends keys with `_id`.
+// withID ends keys with `_id`, which is appended where it is missing; what stands behind it could never decide anything
+// and is left out.
 func withID(keys []sortKey) []sortKey {
 	isID := func(k sortKey) bool { return k.path.text == "_id" }
 	if i := slices.IndexFunc(keys, isID); i >= 0 {
