@@ -136,7 +136,7 @@ func (p *textParser) value() bool {
 	}
 	switch c := p.text[p.at]; c {
 	case '{':
-		return p.object()
+		return p.plainDate() || p.object()
 	case '[':
 		return p.array()
 	case '"':
