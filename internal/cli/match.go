@@ -203,7 +203,6 @@ func (p Program) explain(spec matcher.QuerySpec) error {
 	}
 	out := json.NewEncoder(p.Stdout)
 	out.SetEscapeHTML(false)
-	out.SetIndent("", "  ")
 	return out.Encode(query.Explain())
 }
 

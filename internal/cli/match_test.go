@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -214,5 +215,38 @@ func TestMatchAsAProgram(t *testing.T) {
 	waiting.signal(t, syscall.SIGINT)
 	if text, code := waiting.rest(t); code != 2 || text != "freshet: interrupted before the end of the input\n" {
 		t.Errorf("Ctrl-C: exit %d, %q", code, text)
+	}
+}
+
+// The examples of the documents give what they say they give.
+func TestMatchExamplesOfTheDocuments(t *testing.T) {
+	t.Parallel()
+	name, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := filepath.Join("..", "..")
+	ran := 0
+	for _, document := range []string{"README.md", "docs/query-language.md"} {
+		text, err := os.ReadFile(filepath.Join(root, document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for block := range strings.SplitSeq(string(text), "```\n") {
+			line, want, _ := strings.Cut(block, "\n")
+			if !strings.HasPrefix(line, "$ ") || !strings.Contains(line, "freshet match ") {
+				continue
+			}
+			shell := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(strings.TrimPrefix(line, "$ "), "bin/freshet", "freshet", 1))
+			shell.Dir = root
+			shell.Env = []string{"PATH=" + filepath.Dir(name) + ":" + os.Getenv("PATH")}
+			if got, err := shell.CombinedOutput(); err != nil || string(got) != want {
+				t.Errorf("%s: %s\ngives %s%v\nwant %s", document, line, got, err, want)
+			}
+			ran++
+		}
+	}
+	if ran < 3 {
+		t.Errorf("only %d examples were found", ran)
 	}
 }
