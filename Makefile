@@ -53,7 +53,7 @@ load: build ## latency, and processor time per write by step, of a server of its
 	$(GO) run ./loadtest/latency -freshet bin/freshet
 	$(GO) run ./loadtest/http -freshet bin/freshet
 
-load-match: build ## freshet match next to jq and grep over a file of 300 MB (3 minutes)
+load-match: build ## freshet match next to jq and grep over a file of 300 MB (4 minutes)
 	$(GO) run ./loadtest/match -freshet bin/freshet
 
 fuzz: ## every fuzz target for FUZZTIME (10s)

@@ -47,6 +47,7 @@ type Query struct {
 	normal     string
 	ids        []string
 	pinned     bool
+	literal    []byte
 }
 
 // Compile checks and compiles a query. The texts of spec may be reused afterwards. An error's Path is a JSON pointer
@@ -65,6 +66,9 @@ func Compile(spec QuerySpec, limits Limits) (*Query, error) {
 	q.filter, q.filterText = form.node, form.text
 	if !spec.AnyDocument {
 		q.ids, q.pinned = pinnedIDs(form.node)
+	}
+	if given(spec.Collation) == nil {
+		q.literal = literalOf(form.node)
 	}
 	if q.sort, err = compileSort(given(spec.Sort), limits); err != nil {
 		return nil, below("sort", err)

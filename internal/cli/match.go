@@ -35,7 +35,7 @@ type matchOptions struct {
 	filter, sort, fields, collation, values string
 	skip, limit                             int
 	limitGiven, valuesGiven                 bool
-	count, explain, strict                  bool
+	count, explain, strict, unchecked       bool
 	maxDocumentBytes, maxMemoryBytes        int
 	files                                   []string
 }
@@ -88,6 +88,7 @@ func (p Program) matchCommand() *cobra.Command {
 	flags.BoolVarP(&o.count, "count", "c", false, "print only how many documents there are")
 	flags.BoolVar(&o.explain, "explain", false, "read nothing: print how a server understands the query, finds it and matches it")
 	flags.BoolVar(&o.strict, "strict", false, "end at the first line that is no document")
+	flags.BoolVar(&o.unchecked, "unchecked", false, "do not look for broken lines: pass over those that cannot match by their bytes alone (fast where a field must equal a string)")
 	flags.Var(sizeFlag{config.Size(&o.maxDocumentBytes, minLineBytes, matcher.MaxTextBytes)}, "max-document-bytes", "longest line")
 	flags.Var(sizeFlag{config.Size(&o.maxMemoryBytes, minMemoryBytes, maxMemoryBytes)}, "max-memory", "most that a sorted result may take")
 	return cmd
@@ -120,6 +121,9 @@ func (o matchOptions) spec() (matcher.QuerySpec, error) {
 	}
 	if o.limitGiven && o.limit < 1 {
 		return spec, usagef("--limit is %d; give 1 or more, or leave it out for all documents", o.limit)
+	}
+	if o.strict && o.unchecked {
+		return spec, usagef("--strict and --unchecked exclude each other; give one of them")
 	}
 	filter, err := textOption("--filter", o.filter)
 	if err != nil {
@@ -163,6 +167,7 @@ func (p Program) match(ctx context.Context, o matchOptions) error {
 		Encode:           spec.Fields != nil || o.valuesGiven,
 		Count:            o.count,
 		Strict:           o.strict,
+		Unchecked:        o.unchecked,
 		MaxDocumentBytes: o.maxDocumentBytes,
 		MaxMemoryBytes:   o.maxMemoryBytes,
 	}

@@ -96,6 +96,8 @@ func TestMatch(t *testing.T) {
 			"broken:4: " + noDocument + "/n: the string at byte 5 is not valid UTF-8; encode it as UTF-8\n"},
 		{`--limit 1 %broken`, 0, "{\"n\":3}\n", ""}, // the result is complete before the first of them
 		{`--strict %broken %plain`, 2, "{\"n\":3}\n", "broken:2: " + noDocument + "the JSON text ends at byte 6; expected a comma or }\n"},
+		{`--unchecked --filter {"from":"more"} %broken %more`, 0, "{\"n\":3,\"from\":\"more\"}\n", ""}, // the broken ones are passed over
+		{`--unchecked --filter {"s":"a"} %odd %plain`, 0, "  { \"n\" : 3.0 , \"s\":\"\\u0061\" }\t\r\n{\"_id\":1,\"n\":3,\"s\":\"a\"}\n{\"_id\":3,\"n\":2,\"s\":\"a\"}\n", ""},
 		{`%absent %more`, 2, "{\"n\":3,\"from\":\"more\"}\n", "absent: the input cannot be read: open absent: no such file or directory\n"},
 	} {
 		r := match(t, folder, "never read", test.line)
@@ -138,6 +140,7 @@ func TestMatchRefuses(t *testing.T) {
 		{`--values fancy`, "known are relaxed, canonical and plain"},
 		{`--limit 0`, "--limit is 0"},
 		{`--skip -1`, "--skip is -1"},
+		{`--strict --unchecked`, "exclude each other"},
 		{`--max-memory 5`, "is not a size from 1MiB"},
 		{`--max-document-bytes 9GiB`, "is not a size from 1KiB to 1GiB"},
 		{`--filtre {}`, "--filtre is unknown; did you mean --filter?"},

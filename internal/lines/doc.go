@@ -10,7 +10,7 @@
 //     line. With a sort and a limit the skip + limit best documents are kept, else all that match; never more than
 //     MaxMemoryBytes of them.
 //  4. Every line that is neither blank nor a document is reported with its source and number, up to the line at which
-//     the result is complete. Nothing is read beyond the chunks that are under way by then.
+//     the result is complete; of an Unchecked scan, every one that is read as JSON. Nothing is read beyond the chunks that are under way by then.
 //  5. What a source offers is looked at once it holds a whole line: a slow stream is answered line by line.
 //
 // Run starts one goroutine that reads and one for each worker. It has ended them when it returns, but for a reader that

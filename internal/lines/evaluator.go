@@ -13,15 +13,20 @@ type evaluator struct {
 	*run
 	parser *matcher.Parser
 	sorted bool
+	skim   *skimmer // nil: every line is looked at
 }
 
 func newEvaluator(r *run) *evaluator {
 	_, sorted := r.sink.(*sortedSink)
-	return &evaluator{run: r, sorted: sorted, parser: matcher.NewParser(matcher.Limits{
+	e := &evaluator{run: r, sorted: sorted, parser: matcher.NewParser(matcher.Limits{
 		MaxDocumentBytes: r.MaxDocumentBytes,
 		// As many as the bytes can hold ("[0,0,...]"): for lines the bytes are the one bound that there is.
 		MaxDocumentFields: max(r.MaxDocumentBytes, 1),
 	})}
+	if literal := r.Query.Literal(); r.Unchecked && literal != nil {
+		e.skim = &skimmer{literal: literal}
+	}
+	return e
 }
 
 func (e *evaluator) work(ctx context.Context, chunks <-chan *chunk) {
@@ -40,19 +45,28 @@ func (e *evaluator) work(ctx context.Context, chunks <-chan *chunk) {
 }
 
 func (e *evaluator) evaluate(c *chunk) {
-	for data := c.data; len(data) > 0; {
-		end := bytes.IndexByte(data, '\n') + 1
-		line := data[:max(end-1, 0)]
-		if end == 0 {
-			end, line = len(data), data
+	if e.skim != nil {
+		e.skim.begin(c.data)
+	}
+	for at := 0; at < len(c.data); {
+		if e.skim != nil {
+			start := e.skim.next(at)
+			if c.lines += int64(bytes.Count(c.data[at:start], []byte{'\n'})); start == len(c.data) {
+				return
+			}
+			at = start
+		}
+		whole := c.data[at:]
+		if end := bytes.IndexByte(whole, '\n'); end >= 0 {
+			whole = whole[:end+1]
 		}
 		c.lines++
-		if !isBlank(line) {
-			if err := e.line(c, line, data[:end]); err != nil {
+		if line := bytes.TrimSuffix(whole, []byte{'\n'}); !isBlank(line) {
+			if err := e.line(c, line, whole); err != nil {
 				c.problems = append(c.problems, lineProblem{line: c.lines, hits: c.hits, err: err})
 			}
 		}
-		data = data[end:]
+		at += len(whole)
 	}
 }
 

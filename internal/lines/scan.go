@@ -69,6 +69,10 @@ type Scan struct {
 	Count  bool // write nothing, only count
 	Strict bool // end at the first Problem
 
+	// Unchecked passes over lines that cannot match by their bytes alone, without reading them as JSON: what is wrong with
+	// them is not seen. The result is the same. It helps where the query has a Literal.
+	Unchecked bool
+
 	MaxDocumentBytes int // of one line without its line end
 	MaxMemoryBytes   int // of the documents that a sorted result keeps
 	Workers          int // at most MaxWorkers; 0: one for each processor

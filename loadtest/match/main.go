@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/freshetdb/freshet/loadtest/load"
@@ -59,6 +60,7 @@ func searches(freshet string) []search {
 	return []search{
 		{"one user of 5,000", [][]string{
 			{freshet, "match", "--filter", `{"user":"u01234"}`},
+			{freshet, "match", "--unchecked", "--filter", `{"user":"u01234"}`},
 			{"jq", "-c", `select(.user=="u01234")`},
 			{"grep", "-F", `"user":"u01234"`},
 		}},
@@ -134,6 +136,9 @@ func (s search) measure(ctx context.Context, rounds int, file string, size int64
 	for i, command := range s.commands {
 		b := best[i]
 		name := filepath.Base(command[0])
+		if slices.Contains(command, "--unchecked") {
+			name += " --unchecked"
+		}
 		switch {
 		case b.cpu == 0:
 			rows = append(rows, []string{s.name, name, "not installed", "", "", "", ""})
