@@ -17,10 +17,10 @@ LDFLAGS     := $(if $(VERSION),-X github.com/freshetdb/freshet/internal/node.Ver
 
 stage = @printf '\n== %s\n' "$(1)"
 
-.PHONY: build demo test lint unit bench load fuzz fmt clean help
+.PHONY: build demo test lint unit bench load load-match fuzz fmt clean help
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
 build: ## build bin/freshet
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/freshet .
@@ -52,6 +52,9 @@ bench: ## benchmarks that live beside the code
 load: build ## latency, and processor time per write by step, of a server of its own (2 minutes)
 	$(GO) run ./loadtest/latency -freshet bin/freshet
 	$(GO) run ./loadtest/http -freshet bin/freshet
+
+load-match: build ## freshet match next to jq and grep over a file of 300 MB (4 minutes)
+	$(GO) run ./loadtest/match -freshet bin/freshet
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@set -e; for package in $$($(GO) list ./...); do \

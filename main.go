@@ -13,6 +13,7 @@ func main() {
 	os.Exit(cli.Main(cli.Program{
 		Args:    os.Args[1:],
 		Environ: os.Environ(),
+		Stdin:   os.Stdin,
 		Stdout:  os.Stdout,
 		Stderr:  os.Stderr,
 		Version: node.Version,

@@ -3,6 +3,7 @@
 //
 //   - latency: time from a write to its event at a subscriber, next to a bare TCP round trip in the same run.
 //   - http: processor time of a write over HTTP, and which step of the server takes it.
+//   - match: processor time of `freshet match` over a large file, next to jq and grep in the same run.
 //   - k6: scripts for k6.
 //
 // README.md says how to run each.

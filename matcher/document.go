@@ -49,11 +49,15 @@ func Parse(text []byte, limits Limits) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.tape[0].kind != KindObject {
-		return nil, &Error{Code: CodeDocumentInvalid, Detail: fmt.Sprintf(
-			"the text holds %s; a JSON object is needed, such as {\"title\":\"x\"}", describeKind(d.tape[0].kind))}
+	if kind := d.tape[0].kind; kind != KindObject {
+		return nil, notAnObject(kind)
 	}
 	return d, nil
+}
+
+func notAnObject(kind Kind) error {
+	return &Error{Code: CodeDocumentInvalid, Detail: fmt.Sprintf(
+		"the text holds %s; a JSON object is needed, such as {\"title\":\"x\"}", describeKind(kind))}
 }
 
 var parsers = sync.Pool{New: func() any { return new(textParser) }}
@@ -63,25 +67,16 @@ const maxPooledNodes = 1 << 14
 
 // ParseValue is Parse for a text whose root may be any value: a sort, a projection, one value.
 func ParseValue(text []byte, limits Limits) (*Document, error) {
-	limits = limits.WithDefaults()
-	if most := min(limits.MaxDocumentBytes, MaxTextBytes); len(text) > most {
-		return nil, &Error{Code: CodeDocumentTooLarge, Limit: int64(most), Detail: fmt.Sprintf(
-			"the text has %d bytes, at most %d are allowed (MaxDocumentBytes); split it, or raise the limit", len(text), most)}
-	}
 	p := parsers.Get().(*textParser)
-	p.reset(text, limits)
-	ok := p.document()
 	var d *Document
-	var err error
-	if ok {
+	err := p.parse(text, limits.WithDefaults())
+	if err == nil {
 		tape := make([]tapeNode, len(p.tape))
 		copy(tape, p.tape)
 		d = &Document{text: text, tape: tape}
 		if len(p.arena) > 0 {
 			d.arena = append(d.arena, p.arena...)
 		}
-	} else {
-		err = p.err
 	}
 	p.text, p.err = nil, nil
 	if cap(p.tape) <= maxPooledNodes && cap(p.arena) <= maxPooledNodes*32 && cap(p.seen) <= maxPooledNodes*2 {

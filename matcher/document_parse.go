@@ -12,7 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// textParser makes the tape of one text in one pass. It is reused: its tape and arena are copied into the document.
+// textParser makes the tape of one text in one pass. It is reused: ParseValue copies its tape
+// and arena into the document, a Parser lends them.
 type textParser struct {
 	text      []byte
 	at        int
@@ -24,6 +25,19 @@ type textParser struct {
 	impure    int // counts whatever keeps the text from being copied as relaxed output
 	err       *Error
 	seen      []int32 // hash table of names of a wide object; nodes by position, 0 is empty
+}
+
+// parse makes the tape of text. The limits must be complete.
+func (p *textParser) parse(text []byte, limits Limits) error {
+	if most := min(limits.MaxDocumentBytes, MaxTextBytes); len(text) > most {
+		return &Error{Code: CodeDocumentTooLarge, Limit: int64(most), Detail: fmt.Sprintf(
+			"the text has %d bytes, at most %d are allowed (MaxDocumentBytes); split it, or raise the limit", len(text), most)}
+	}
+	p.reset(text, limits)
+	if !p.document() {
+		return p.err
+	}
+	return nil
 }
 
 func (p *textParser) reset(text []byte, limits Limits) {
@@ -91,22 +105,29 @@ func (p *textParser) skipSpace() {
 	}
 }
 
-// push adds a node for the value that starts here; -1 if there are too many.
-func (p *textParser) push(kind Kind) int {
-	if len(p.tape) > p.maxFields { // the root is not a field
-		p.fail("the document has more than %d values, nested ones counted (MaxDocumentFields); split it, or raise the limit", p.maxFields)
-		p.err.Code, p.err.Limit = CodeDocumentTooLarge, int64(p.maxFields)
-		return -1
-	}
+// push adds a node for the value that starts here; nil if there are too many. It stays where it is until the next push.
+func (p *textParser) push(kind Kind) *tapeNode {
 	i := len(p.tape)
-	if i == cap(p.tape) {
-		p.tape = slices.Grow(p.tape, 64)
+	if i >= cap(p.tape) || i > p.maxFields {
+		if !p.grow() {
+			return nil
+		}
 	}
 	p.tape = p.tape[:i+1]
 	n := &p.tape[i]
-	*n = tapeNode{}
-	n.kind, n.span, n.start = kind, 1, uint32(p.at)
-	return i
+	*n = tapeNode{kind: kind, span: 1, start: uint32(p.at)}
+	return n
+}
+
+// grow makes room for another node, if there may be one.
+func (p *textParser) grow() bool {
+	if len(p.tape) > p.maxFields { // the root is not a field
+		p.fail("the document has more than %d values, nested ones counted (MaxDocumentFields); split it, or raise the limit", p.maxFields)
+		p.err.Code, p.err.Limit = CodeDocumentTooLarge, int64(p.maxFields)
+		return false
+	}
+	p.tape = slices.Grow(p.tape, 64)
+	return true
 }
 
 func (p *textParser) value() bool {
@@ -115,25 +136,22 @@ func (p *textParser) value() bool {
 	}
 	switch c := p.text[p.at]; c {
 	case '{':
-		return p.object()
+		return p.plainDate() || p.object()
 	case '[':
 		return p.array()
 	case '"':
-		self := p.push(KindString)
-		if self < 0 {
+		n := p.push(KindString)
+		if n == nil {
 			return false
 		}
 		s, ok := p.str()
 		if !ok {
 			return false
 		}
-		n := &p.tape[self]
-		n.number = s.place()
-		n.flags |= flagRelaxed
+		n.number, n.end, n.flags = s.place(), uint32(p.at), flagRelaxed
 		if s.inArena {
 			n.flags |= flagInArena
 		}
-		n.end = uint32(p.at)
 		return true
 	case 't':
 		return p.word("true", KindBool, 1)
@@ -153,12 +171,11 @@ func (p *textParser) word(word string, kind Kind, number uint64) bool {
 	if len(p.text)-p.at < len(word) || string(p.text[p.at:p.at+len(word)]) != word {
 		return p.unexpected("a value (true, false and null are written in full)")
 	}
-	self := p.push(kind)
-	if self < 0 {
+	n := p.push(kind)
+	if n == nil {
 		return false
 	}
 	p.at += len(word)
-	n := &p.tape[self]
 	n.number, n.flags, n.end = number, flagRelaxed, uint32(p.at)
 	return true
 }
@@ -193,8 +210,8 @@ func (p *textParser) leave(self, last, count, impure int) {
 
 func (p *textParser) array() bool {
 	impure := p.impure
-	self := p.push(KindArray)
-	if self < 0 || !p.enter() {
+	self := len(p.tape)
+	if p.push(KindArray) == nil || !p.enter() {
 		return false
 	}
 	count, last := 0, self
@@ -230,8 +247,8 @@ const narrowFields = 32
 
 func (p *textParser) object() bool {
 	impure := p.impure
-	self := p.push(KindObject)
-	if self < 0 || !p.enter() {
+	self := len(p.tape)
+	if p.push(KindObject) == nil || !p.enter() {
 		return false
 	}
 	count, last := 0, self
@@ -315,6 +332,10 @@ func (p *textParser) name() (textString, bool) {
 	if s.inArena && bytes.IndexByte(p.bytesAt(s.place(), true), 0) >= 0 {
 		return s, p.fail("a field's name holds the character U+0000 at byte %d; leave it out", p.at)
 	}
+	if t, i := p.text, p.at; i+1 < len(t) && t[i] == ':' && t[i+1] > ' ' {
+		p.at = i + 1
+		return s, true
+	}
 	p.space()
 	if p.at >= len(p.text) || p.text[p.at] != ':' {
 		return s, p.unexpected("a colon after the field's name")
@@ -334,7 +355,10 @@ func (p *textParser) bytesAt(place uint64, inArena bool) []byte {
 
 func (p *textParser) nameOf(i int) []byte {
 	n := &p.tape[i]
-	return p.bytesAt(uint64(n.name)<<32|uint64(n.nameLen), n.flags&flagNameInArena != 0)
+	if n.flags&flagNameInArena != 0 {
+		return p.arena[n.name : n.name+n.nameLen]
+	}
+	return p.text[n.name : n.name+n.nameLen]
 }
 
 // named reports whether a child of self before the node at end has that name.

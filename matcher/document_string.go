@@ -20,17 +20,37 @@ const (
 	highBits  = 0x8080808080808080
 )
 
-// str parses the string whose opening quote is here. It looks at eight bytes at a time for a quote, a backslash, a
-// control character or, until the first one, a byte beyond ASCII.
+// str parses the string whose opening quote is here. Eight bytes at a time it looks for a quote, a backslash, a control
+// character or a byte beyond ASCII. A byte of such a word may seem to be one of them, but only behind one that is.
 func (p *textParser) str() (textString, bool) {
 	t, i := p.text, p.at+1
 	start := i
-	notASCII := uint64(highBits)
+	for len(t)-i >= 8 {
+		w := binary.LittleEndian.Uint64(t[i:])
+		quote, slash := w^(everyByte*'"'), w^(everyByte*'\\')
+		hit := ((quote - everyByte) | (slash - everyByte) | (w - everyByte*0x20) | w) & highBits
+		if hit == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(hit) >> 3
+		if t[i] != '"' {
+			break
+		}
+		p.at = i + 1
+		return textString{offset: uint32(start), length: uint32(i - start)}, true
+	}
+	return p.unusual(start, i)
+}
+
+// unusual parses the rest, from i on, of a string of which so much is plain ASCII.
+func (p *textParser) unusual(start, i int) (textString, bool) {
+	t, notASCII := p.text, false
 	for {
-		for i+8 <= len(t) {
+		for notASCII && i+8 <= len(t) {
 			w := binary.LittleEndian.Uint64(t[i:])
 			quote, slash := w^(everyByte*'"'), w^(everyByte*'\\')
-			hit := ((quote-everyByte)&^quote|(slash-everyByte)&^slash|(w-everyByte*0x20)&^w)&highBits | w&notASCII
+			hit := ((quote-everyByte)&^quote | (slash-everyByte)&^slash | (w-everyByte*0x20)&^w) & highBits
 			if hit != 0 {
 				i += bits.TrailingZeros64(hit) >> 3
 				break
@@ -43,7 +63,7 @@ func (p *textParser) str() (textString, bool) {
 		}
 		switch c := t[i]; {
 		case c == '"':
-			if notASCII == 0 && !utf8.Valid(t[start:i]) {
+			if notASCII && !utf8.Valid(t[start:i]) {
 				return textString{}, p.fail("the string at byte %d is not valid UTF-8; encode it as UTF-8", start-1)
 			}
 			p.at = i + 1
@@ -54,7 +74,7 @@ func (p *textParser) str() (textString, bool) {
 			p.at = i
 			return textString{}, p.fail("a string holds the control character U+%04X at byte %d; write it as \\u%04x", c, i, c)
 		case c >= 0x80:
-			notASCII = 0
+			notASCII = true
 		}
 		i++
 	}

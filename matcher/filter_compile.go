@@ -111,13 +111,14 @@ type compiler struct {
 	regexSteps  int       // used up of MaxRegexSteps
 	barred      string    // the operator that the compiler is in and $near may not be, "" if none
 	near        bool      // a $near was seen
+	anyID       bool      // `_id` may be of any type
 	dates       *dateNode // what is declared of the object whose conditions are compiled; nil if nothing
 	foldedSteps int       // used up of maxFoldedSteps
 	update      bool      // the filter is a condition of an update
 }
 
 // compileFilter compiles a filter's text; nil is the empty filter.
-func compileFilter(text []byte, dates *Dates, collation *collation, limits Limits) (*node, error) {
+func compileFilter(text []byte, limits Limits, c *compiler) (*node, error) {
 	var at *place // the root
 	if text == nil {
 		return &node{op: opTrue}, nil
@@ -134,7 +135,6 @@ func compileFilter(text []byte, dates *Dates, collation *collation, limits Limit
 		return nil, at.tooLarge(limits.MaxQueryNodes,
 			"the filter has %d operators and values, at most %d are allowed (MaxQueryNodes); split the query", n, limits.MaxQueryNodes)
 	}
-	c := &compiler{collation: collation, dates: dates.tree()}
 	return c.filter(d.Root(), at)
 }
 

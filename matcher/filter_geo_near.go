@@ -118,9 +118,9 @@ func (t *nearTest) appendSortKey(dst []byte, root Value) []byte {
 	return binary.BigEndian.AppendUint64(dst, orderedBits(distance))
 }
 
-// sortKeys is the order of a query without a sort: by distance, then by `_id`.
+// sortKeys is the order of a query without a sort: by distance.
 func (t *nearTest) sortKeys() []sortKey {
-	return withID([]sortKey{{path: path{text: "$near"}, near: t}})
+	return []sortKey{{path: path{text: "$near"}, near: t}}
 }
 
 // nearOf finds the $near of a filter in normal form. The compiler sees to it that there is one at most, and that every

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// constant checks a value that a field is compared with. `_id` is a string of every document, so that another type
-// could only be a mistake; an ObjectId is read as its hex digits. A text for a declared date is read as that.
+// constant checks a value that a field is compared with. `_id` is a string of every document of a collection, so that
+// another type could only be a mistake; an ObjectId is read as its hex digits. A text for a declared date is read as that.
 func (c *compiler) constant(p path, v Value, at *place) (Value, error) {
 	if declared := c.dates.follow(p.segments); declared != nil {
 		return declared.constant(v, at, CodeQueryInvalid)
 	}
-	if p.text != "_id" || c.elements > 0 {
+	if p.text != "_id" || c.elements > 0 || c.anyID {
 		return v, nil
 	}
 	switch v.Kind() {

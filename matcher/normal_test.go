@@ -171,7 +171,7 @@ func TestNormalFormsMeanTheSame(t *testing.T) {
 	shared, matched := 0, 0
 	for range 6_000 {
 		filter := m.filter(2)
-		raw, err := compileFilter([]byte(filter), nil, nil, Limits{}.WithDefaults())
+		raw, err := compileFilter([]byte(filter), Limits{}.WithDefaults(), &compiler{})
 		if err != nil {
 			t.Fatalf("seed %d: %s: %v", seed, filter, err)
 		}

@@ -20,6 +20,13 @@ type projectionNode struct {
 	children []*projectionNode // sorted by name
 	slice    *arraySlice       // $slice
 	first    *elementMatch     // $elemMatch
+
+	anyDocument bool // a root's: as QuerySpec has it
+}
+
+// isHidden reports whether a field of that name, at the root, is shown only if it is named.
+func isHidden(name string, anyDocument bool) bool {
+	return name == fieldID || !anyDocument && IsMetadataField(name)
 }
 
 // child is the child of that name, nil if there is none.
@@ -197,7 +204,7 @@ func (c *projectionCursor) find() {
 		of := c.of
 		if !c.array {
 			if of = of.child(c.value.Name()); of == nil {
-				if c.inside = nil; c.of.exclude && !(c.root && IsMetadataField(sharedString(c.value.Name()))) {
+				if c.inside = nil; c.of.exclude && !(c.root && isHidden(sharedString(c.value.Name()), c.of.anyDocument)) {
 					return
 				}
 				continue

@@ -12,6 +12,8 @@ type projectionParser struct {
 	paths    []projectionPath
 	nodes    int // paths, and operators and values of conditions
 	compiler compiler
+
+	anyDocument bool // as QuerySpec has it
 }
 
 // projectionPath is one path of a projection, with what becomes of its field.
@@ -24,19 +26,22 @@ type projectionPath struct {
 }
 
 // metadata reports whether the path leads to a metadata field.
-func (p *projectionPath) metadata() bool { return IsMetadataField(p.names[0]) }
+func (p *projectionParser) metadata(path *projectionPath) bool {
+	return isHidden(path.names[0], p.anyDocument)
+}
 
 // ParseProjection reads {"title":1,"author.name":1}, {"author":{"name":1}}, {"big":0} or ["title","author.name"].
 // Showing and leaving out are not mixed, except for metadata fields: those are left out unless they are shown, and only
-// `_id` need not be named. dates is what the collection declares of the fields that a condition compares. {"lines":{"$slice":5}} cuts an array, and goes with both; {"lines":{"$elemMatch":{"open":
+// `_id` need not be named. {"lines":{"$slice":5}} cuts an array, and goes with both; {"lines":{"$elemMatch":{"open":
 // true}}} shows the first element that a condition accepts, and goes with showing. Alone, $slice leaves out nothing, and
-// $elemMatch shows nothing else. A projection of no fields is nil: it shows everything.
+// $elemMatch shows nothing else. A projection of no fields is nil: it shows everything. dates is what the collection
+// declares of the fields that a condition compares.
 func ParseProjection(text []byte, dates *Dates, limits Limits) (*Projection, error) {
-	return parseProjection(text, dates, nil, limits)
+	return parseProjection(text, dates, nil, limits, false)
 }
 
-// parseProjection is ParseProjection where $elemMatch compares under a collation.
-func parseProjection(text []byte, dates *Dates, collation *collation, limits Limits) (*Projection, error) {
+// parseProjection is ParseProjection where $elemMatch compares under a collation, and perhaps any document goes.
+func parseProjection(text []byte, dates *Dates, collation *collation, limits Limits, anyDocument bool) (*Projection, error) {
 	limits = limits.WithDefaults()
 	var at *place
 	if len(text) > limits.MaxQueryBytes {
@@ -47,7 +52,7 @@ func parseProjection(text []byte, dates *Dates, collation *collation, limits Lim
 	if err != nil {
 		return nil, err
 	}
-	p := projectionParser{limits: limits, dates: dates, compiler: compiler{collation: collation}}
+	p := projectionParser{limits: limits, dates: dates, anyDocument: anyDocument, compiler: compiler{collation: collation}}
 	switch root := d.Root(); root.Kind() {
 	case KindObject:
 		err = p.object(root, nil, at)
@@ -207,17 +212,17 @@ func (p *projectionParser) build() (*Projection, error) {
 	if err != nil {
 		return nil, err
 	}
-	root := &projectionNode{exclude: exclude}
+	root := &projectionNode{exclude: exclude, anyDocument: p.anyDocument}
 	id := true
 	for i := range p.paths {
 		path := &p.paths[i]
 		if path.dotted == fieldID {
 			id = path.show
 		}
-		if path.metadata() && !path.show {
+		if p.metadata(path) && !path.show {
 			continue // left out anyway
 		}
-		if err := root.insert(path, exclude && !path.metadata()); err != nil {
+		if err := root.insert(path, exclude && !p.metadata(path)); err != nil {
 			return nil, err
 		}
 	}
@@ -234,7 +239,7 @@ func (p *projectionParser) excludes() (exclude bool, err error) {
 	for i := range p.paths {
 		path := &p.paths[i]
 		switch {
-		case path.metadata():
+		case p.metadata(path):
 			metadata = metadata || path.show
 		case path.end.slice != nil:
 		case path.show && shown == nil:

@@ -24,13 +24,20 @@ type QuerySpec struct {
 	Limit     int // 0: none
 	Values    Values
 	Dates     *Dates // what the collection declares: in Filter, and in conditions of Fields, ISO texts there are dates
+
+	// AnyDocument says that the documents are no collection's but any JSON objects: `_id` may be of any type or absent,
+	// and but for `_id`, which a projection shows unless told otherwise, no name is metadata. The order is that of the
+	// sort alone: documents that it does not tell apart, or all where there is none, stay in the order in which they
+	// come (Sorted). Such a query pins no ids and cannot be live.
+	AnyDocument bool
 }
 
 // Query is a compiled query. It is immutable and safe for concurrent use.
 type Query struct {
 	filter     *node
 	filterText string    // normal form of the filter
-	sort       []sortKey // ends with _id by bytes
+	sort       []sortKey // ends with _id by bytes, but where any document goes
+	sorted     bool      // by a sort or a $near of its own
 	collation  *collation
 	ordered    bool
 	skip       int
@@ -41,6 +48,7 @@ type Query struct {
 	normal     string
 	ids        []string
 	pinned     bool
+	literal    []byte
 }
 
 // Compile checks and compiles a query. The texts of spec may be reused afterwards. An error's Path is a JSON pointer
@@ -56,7 +64,7 @@ func Compile(spec QuerySpec, limits Limits) (*Query, error) {
 		return nil, below("collation", err)
 	}
 	q.collation = collation
-	filter, err := compileFilter(given(spec.Filter), spec.Dates, collation, limits)
+	filter, err := compileFilter(given(spec.Filter), limits, &compiler{collation: collation, dates: spec.Dates.tree(), anyID: spec.AnyDocument})
 	if err != nil {
 		return nil, below("filter", err)
 	}
@@ -64,12 +72,17 @@ func Compile(spec QuerySpec, limits Limits) (*Query, error) {
 	shareSteps(form.node)
 	boundSearches(form.node)
 	q.filter, q.filterText = form.node, form.text
-	q.ids, q.pinned = pinnedIDs(form.node)
+	if !spec.AnyDocument {
+		q.ids, q.pinned = pinnedIDs(form.node)
+	}
+	if collation == nil {
+		q.literal = literalOf(form.node)
+	}
 	if q.sort, err = compileSort(given(spec.Sort), limits, collation); err != nil {
 		return nil, below("sort", err)
 	}
 	if fields := given(spec.Fields); fields != nil {
-		if q.projection, err = parseProjection(slices.Clone(fields), spec.Dates, collation, limits); err != nil {
+		if q.projection, err = parseProjection(slices.Clone(fields), spec.Dates, collation, limits, spec.AnyDocument); err != nil {
 			return nil, below("fields", err)
 		}
 	}
@@ -82,9 +95,10 @@ func Compile(spec QuerySpec, limits Limits) (*Query, error) {
 	if near := nearOf(form.node); near != nil && q.sort == nil {
 		q.sort = near.sortKeys()
 	}
-	q.ordered = q.sort != nil || q.skip > 0 || q.limit > 0
-	if q.sort == nil {
-		q.sort = withID(nil)
+	q.sorted = q.sort != nil
+	q.ordered = q.sorted || q.skip > 0 || q.limit > 0
+	if !spec.AnyDocument {
+		q.sort = withID(q.sort)
 	}
 	q.normal = q.appendNormal()
 	return q, nil
@@ -123,6 +137,9 @@ func (q *Query) Match(d *Document) bool { return q.filter.match(d.Root()) }
 // Ordered reports whether the query has a sort, a skip, a limit or a $near: its live result is a window.
 func (q *Query) Ordered() bool { return q.ordered }
 
+// Sorted reports whether the query itself names an order: by a sort, or by a $near.
+func (q *Query) Sorted() bool { return q.sorted }
+
 // Skip is the number of documents of the order that the result leaves out at its beginning.
 func (q *Query) Skip() int { return q.skip }
 
@@ -132,7 +149,8 @@ func (q *Query) Limit() int { return q.limit }
 // Values is how values are written for this query's clients.
 func (q *Query) Values() Values { return q.values }
 
-// AppendSortKey appends d's sort key; its last part is `_id`. Invariant 6. For an unordered query it is the `_id`'s.
+// AppendSortKey appends d's sort key; its last part is `_id`. Invariant 6. For an unordered query it is the `_id`'s. A
+// query of any documents has a key only if it is Sorted, and documents that its sort does not tell apart have equal ones.
 func (q *Query) AppendSortKey(dst []byte, d *Document) []byte {
 	return appendSortKey(dst, q.sort, d.Root())
 }

@@ -241,7 +241,7 @@ func FuzzQuery(f *testing.F) {
 			t.Fatalf("the normal form is no JSON: %s", q.Normal())
 		}
 		if d != nil && len(filter) > 0 {
-			if raw, err := compileFilter([]byte(filter), nil, nil, Limits{}.WithDefaults()); err == nil && raw.match(d.Root()) != q.Match(d) {
+			if raw, err := compileFilter([]byte(filter), Limits{}.WithDefaults(), &compiler{}); err == nil && raw.match(d.Root()) != q.Match(d) {
 				t.Fatalf("%s matches %s, but in its normal form %s it does not, or the other way round", filter, text, q.Normal())
 			}
 		}

@@ -18,9 +18,7 @@ type sortKey struct {
 }
 
 // compileSort reads a sort: {"date":-1,"title":1}, where the order of the text counts, [["date",-1],["title",1]], or
-// the text "-date,title". It returns nil for no sort. The keys end with `_id` by bytes, which is appended where it is
-// missing (under a collation even behind an `_id` that the sort names: two that collate alike are two still); what
-// stands behind `_id` could never decide anything and is left out.
+// the text "-date,title". It returns nil for no sort.
 func compileSort(text []byte, limits Limits, collation *collation) ([]sortKey, error) {
 	if text == nil {
 		return nil, nil
@@ -59,10 +57,12 @@ func compileSort(text []byte, limits Limits, collation *collation) ([]sortKey, e
 	if err != nil || len(s.keys) == 0 {
 		return nil, err
 	}
-	return withID(s.keys), nil
+	return s.keys, nil
 }
 
-// withID ends keys with `_id` by bytes.
+// withID ends keys with `_id` by bytes, which is appended where it is missing (under a collation even behind an `_id` that
+// the sort names: two that collate alike are two still); what stands behind `_id` could never decide anything and is left
+// out.
 func withID(keys []sortKey) []sortKey {
 	isID := func(k sortKey) bool { return k.path.text == "_id" }
 	last := sortKey{path: path{text: "_id", segments: []segment{{name: "_id", index: -1}}}}

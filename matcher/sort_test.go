@@ -26,6 +26,9 @@ func TestSortForms(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
+		if keys != nil {
+			keys = withID(keys)
+		}
 		if got := string(appendNormalSort(nil, keys)); got != want {
 			t.Errorf("%s is read as %s, want %s", text, got, want)
 		}

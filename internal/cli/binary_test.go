@@ -51,6 +51,12 @@ type process struct {
 
 func start(t *testing.T, environ []string, args ...string) *process {
 	t.Helper()
+	return startFrom(t, nil, environ, args...)
+}
+
+// startFrom is start with a file as standard input.
+func startFrom(t *testing.T, stdin *os.File, environ []string, args ...string) *process {
+	t.Helper()
 	name, err := binary()
 	if err != nil {
 		t.Fatal(err)
@@ -58,6 +64,9 @@ func start(t *testing.T, environ []string, args ...string) *process {
 	ctx, cancel := context.WithTimeout(context.Background(), binaryTimeout)
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(environ, "PATH="+os.Getenv("PATH"))
+	if stdin != nil {
+		cmd.Stdin = stdin
+	}
 	out, err1 := cmd.StdoutPipe()
 	errs, err2 := cmd.StderrPipe()
 	if err := errors.Join(err1, err2, cmd.Start()); err != nil {

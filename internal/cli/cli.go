@@ -17,7 +17,7 @@ import (
 	"github.com/freshetdb/freshet/internal/config"
 )
 
-// Exit codes.
+// Exit codes. `freshet match` has those of grep instead.
 const (
 	ExitOK      = 0
 	ExitFailure = 1 // at run time
@@ -33,12 +33,27 @@ type usageError struct{ text string }
 func (e usageError) Error() string { return e.text }
 func (e usageError) Unwrap() error { return errUsage }
 
+// exitError is an exit code of a command's own. Without an error there is nothing to say.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+func (e exitError) Unwrap() error { return e.err }
+
 func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 
 // Program is what the command line is run with.
 type Program struct {
 	Args    []string // without the program's name
 	Environ []string // "NAME=value"
+	Stdin   io.Reader
 	Stdout  io.Writer
 	Stderr  io.Writer
 	Version string
@@ -64,7 +79,14 @@ func (p Program) run(ctx context.Context) int {
 	if err == nil {
 		return ExitOK
 	}
-	p.notice("%v", err)
+	var exit exitError
+	own := errors.As(err, &exit)
+	if !own || exit.err != nil {
+		p.notice("%v", err)
+	}
+	if own {
+		return exit.code
+	}
 	if errors.Is(err, errUsage) || errors.Is(err, config.ErrInvalid) {
 		return ExitUsage
 	}
@@ -86,7 +108,8 @@ func (p Program) command() *cobra.Command {
 		RunE:          group,
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(p.serveCommand(), p.subCommand(), p.backupCommand(), p.restoreCommand(), p.dataCommand(), p.logCommand(), p.configCommand(), p.versionCommand())
+	root.AddCommand(p.serveCommand(), p.subCommand(), p.matchCommand(), p.backupCommand(), p.restoreCommand(), p.dataCommand(), p.logCommand(),
+		p.configCommand(), p.versionCommand())
 	return root
 }
 

@@ -19,10 +19,16 @@ type invocation struct {
 	served         *config.Config
 }
 
-func invoke(t *testing.T, environ []string, args ...string) (r invocation) {
+func invoke(t *testing.T, environ []string, args ...string) invocation {
+	t.Helper()
+	return invokeOn(t, "", environ, args...)
+}
+
+// invokeOn is invoke with something on standard input.
+func invokeOn(t *testing.T, stdin string, environ []string, args ...string) (r invocation) {
 	t.Helper()
 	var out, errs strings.Builder
-	p := Program{Args: args, Environ: environ, Stdout: &out, Stderr: &errs, Version: "1.2.3",
+	p := Program{Args: args, Environ: environ, Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs, Version: "1.2.3",
 		Serve: func(ctx context.Context, c config.Config) error {
 			r.served = &c
 			zerolog.Ctx(ctx).Info().Msg("serving")

@@ -1,10 +1,11 @@
-// Package cli is the command line: `freshet serve`, `sub`, `backup`, `restore`, `data check`, `log
-// dump`, `config check`, `version` and shell completion.
+// Package cli is the command line: `freshet serve`, `sub`, `match`, `backup`, `restore`, `data check`, `log dump`, `config
+// check`, `version` and shell completion.
 //
 // Invariants:
 //
 //  1. Exit codes: 0 is success, a stop by SIGINT or SIGTERM included; 1 a failure at run time; 2 a wrong command line
-//     or configuration, found before anything was started.
+//     or configuration, found before anything was started. `freshet match` has grep's: 0 something was found, 1 nothing
+//     was, 2 a wrong command line or query, an input that could not be read or understood in full, an interruption.
 //  2. Errors are one line on standard error, `freshet: ` and what is wrong with the remedy; never a stack, never a page
 //     of usage.
 //  3. Standard output carries what was asked for and nothing else; logs and notices go to standard error.

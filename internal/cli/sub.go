@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -53,7 +54,7 @@ func (p Program) subCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&o.filter, "filter", "", "filter in MongoDB's language, a `JSON` object; none: every document")
+	flags.StringVar(&o.filter, "filter", "", "filter in MongoDB's language, a `JSON` object or @FILE with one; none: every document")
 	flags.StringVar(&o.sort, "sort", "", "sort, an `ORDER` such as -date,title or {\"date\":-1,\"title\":1}")
 	flags.IntVar(&o.skip, "skip", 0, "leave out the first `N` documents")
 	flags.IntVar(&o.limit, "limit", 0, "show at most `N` documents; needs no sort")
@@ -90,9 +91,12 @@ func (o subOptions) query() (client.Query, error) {
 	if o.events && o.json {
 		return q, usagef("--events and --json exclude each other; give one of them")
 	}
-	var err error
-	if o.filter != "" {
-		if q.Filter, err = jsonOption("--filter", o.filter, '{'); err != nil {
+	filter, err := textOption("--filter", o.filter)
+	if err != nil {
+		return q, err
+	}
+	if filter != "" {
+		if q.Filter, err = jsonOption("--filter", filter, '{'); err != nil {
 			return q, err
 		}
 	}
@@ -101,6 +105,19 @@ func (o subOptions) query() (client.Query, error) {
 	}
 	q.Fields, err = shortOption("--fields", o.fields, func(name string) any { return name })
 	return q, err
+}
+
+// textOption is the text, or what is in FILE where it is @FILE.
+func textOption(flag, text string) (string, error) {
+	name, isFile := strings.CutPrefix(text, "@")
+	if !isFile {
+		return text, nil
+	}
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return "", usagef("%s cannot be read: %v", flag, err)
+	}
+	return string(content), nil
 }
 
 // jsonOption checks a text that must be JSON beginning with one of the given characters.

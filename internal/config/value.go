@@ -115,6 +115,15 @@ type bytesValue[T int | int64] struct {
 	min, max T
 }
 
+// Size is a flag's value for a size in bytes: digits, and optionally KiB, MiB or GiB. An error of Set is a phrase that
+// follows the value.
+func Size(field *int, minBytes, maxBytes int) interface {
+	Set(text string) error
+	String() string
+} {
+	return bytesValue[int]{field, minBytes, maxBytes}
+}
+
 var sizeUnits = []struct {
 	name  string
 	bytes int64

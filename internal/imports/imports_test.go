@@ -37,7 +37,8 @@ var rooms = map[string][]string{
 	"internal/e2e":      {"loadtest"}, // wire only: it drives the program from outside
 	"internal/imports":  {},
 	"internal/config":   {"matcher"},
-	"internal/cli":      {"matcher", "ingest", "storage", "internal/config", "internal/client", "internal/terminal"}, // what works on files, and as a client
+	"internal/lines":    {"matcher"},
+	"internal/cli":      {"matcher", "ingest", "storage", "internal/config", "internal/client", "internal/lines", "internal/terminal"}, // what works on files, and as a client
 	"internal":          {"matcher", "ingest", "storage", "fanout", "cluster", "gateway", "internal"},
 	".":                 {"internal"},
 }

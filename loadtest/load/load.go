@@ -42,9 +42,8 @@ func Start(binary, parent string, arguments ...string) (*Server, error) {
 	s := &Server{folder: folder}
 	if binary == "" {
 		binary = filepath.Join(folder, "freshet")
-		output, err := exec.Command("go", "build", "-o", binary, "github.com/freshetdb/freshet").CombinedOutput()
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("build the server: %w: %s", err, output), os.RemoveAll(folder))
+		if err := Build(binary); err != nil {
+			return nil, errors.Join(err, os.RemoveAll(folder))
 		}
 	}
 	s.Process, err = process.Start(binary, process.Dev(filepath.Join(folder, "data"), arguments...)...)
@@ -52,6 +51,15 @@ func Start(binary, parent string, arguments ...string) (*Server, error) {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
 	return s, nil
+}
+
+// Build builds the program to that file, from the module that the caller is run in.
+func Build(binary string) error {
+	output, err := exec.Command("go", "build", "-o", binary, "github.com/freshetdb/freshet").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("build the server: %w: %s", err, output)
+	}
+	return nil
 }
 
 // Folder is where the server keeps its data, for measurements on the same file system.
