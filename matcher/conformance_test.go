@@ -1,72 +1,15 @@
 package matcher
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/freshetdb/freshet/internal/conformance"
 )
-
-// The conformance vectors are queries, documents and expected answers in the form of one JSON object a line, taken from
-// public test suites of MongoDB and compatible systems. They are not part of the repository: FRESHET_CONFORMANCE names
-// the folder with match.jsonl, invalid.jsonl, sort.jsonl and window.jsonl.
-const conformanceVariable = "FRESHET_CONFORMANCE"
-
-// conformanceExceptions are vectors that this matcher answers otherwise on purpose, by id, with the reason.
-var conformanceExceptions = map[string]string{
-	"match-mongodb-cpp-00180":     "(*UCP) is PCRE's; RE2 has no Unicode classes by flag",
-	"match-mongodb-cpp-00181":     "(*UCP) is PCRE's; RE2 has no Unicode classes by flag",
-	"match-mongodb-cpp-00182":     "(*UCP) is PCRE's; RE2 has no Unicode classes by flag",
-	"match-mongodb-cpp-00185":     "(*CR) is PCRE's; lines of RE2 end with a line feed",
-	"match-mongodb-cpp-00186":     "(*CR) is PCRE's; lines of RE2 end with a line feed",
-	"match-mongodb-jstests-02625": "an integer literal is a long here; the source means an int or a double",
-	"match-mongodb-jstests-02626": "an integer literal is a long here; the source means an int or a double",
-	"match-mongodb-jstests-02632": "an integer literal is a long here; the source means an int or a double",
-	"match-mongodb-jstests-02633": "an integer literal is a long here; the source means an int or a double",
-	"match-mongodb-jstests-02639": "an integer literal is a long here; the source means an int or a double",
-	"match-mongodb-jstests-02640": "an integer literal is a long here; the source means an int or a double",
-	"match-mongodb-jstests-02646": "an integer literal is a long here; the source means an int or a double",
-	"match-mongodb-jstests-02647": "an integer literal is a long here; the source means an int or a double",
-	"match-ferretdb-02210":        "-0 is an integer literal, so the long 0",
-	"match-ferretdb-02296":        "an integer literal is a long here; the source means an int or a double",
-	"match-ferretdb-02297":        "an integer literal is a long here; the source means an int or a double",
-	"match-ferretdb-02298":        "an integer literal is a long here; the source means an int or a double",
-}
-
-// vectors calls test for every line of a file.
-func vectors[T any](t *testing.T, name string, test func(v T)) {
-	t.Helper()
-	dir := os.Getenv(conformanceVariable)
-	if dir == "" {
-		t.Skipf("%s is not set: it names the folder with the conformance vectors", conformanceVariable)
-	}
-	file, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		t.Skipf("no conformance vectors: %v", err)
-	}
-	defer func() {
-		if err := file.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 16<<20)
-	for lines.Scan() {
-		var v T
-		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		test(v)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // missingOperator is an operator of a vector that the language does not have, "" if it has all. Database references
 // ($ref, $id, $db) are values.
@@ -109,92 +52,72 @@ func (c *tally) skip(op string) {
 }
 
 func TestConformanceMatch(t *testing.T) {
-	type vector struct {
-		ID         string
-		Query, Doc json.RawMessage
-		Match      bool
-		Ops        []string
-	}
 	var c tally
-	vectors(t, "match.jsonl", func(v vector) {
+	for _, v := range conformance.ReadMatch(t) {
 		if op := missingOperator(v.Ops); op != "" {
 			c.skip(op)
-			return
+			continue
 		}
-		if conformanceExceptions[v.ID] != "" {
-			return
+		if conformance.Exceptions[v.ID] != "" {
+			continue
 		}
 		q, err := Compile(QuerySpec{Filter: anyID(v.Query)}, Limits{})
 		if err != nil {
 			c.failed++
 			t.Errorf("%s: %s: %v", v.ID, v.Query, err)
-			return
+			continue
 		}
 		d, err := Parse(anyID(v.Doc), Limits{})
 		if err != nil {
 			c.failed++
 			t.Errorf("%s: document %s: %v", v.ID, v.Doc, err)
-			return
+			continue
 		}
 		if q.Match(d) != v.Match {
 			c.failed++
 			t.Errorf("%s: %s on %s: got %t, normal form %s", v.ID, v.Query, v.Doc, !v.Match, q.Normal())
-			return
+			continue
 		}
 		c.passed++
-	})
+	}
 	c.report(t, 10000)
 }
 
 func TestConformanceInvalid(t *testing.T) {
-	type vector struct {
-		ID    string
-		Query json.RawMessage
-		Ops   []string
-	}
 	var c tally
-	vectors(t, "invalid.jsonl", func(v vector) {
-		if conformanceExceptions[v.ID] != "" {
-			return
+	for _, v := range conformance.ReadInvalid(t) {
+		if conformance.Exceptions[v.ID] != "" {
+			continue
 		}
 		// An operator that the language does not have makes a query invalid, too, but proves little.
 		if q, err := Compile(QuerySpec{Filter: anyID(v.Query)}, Limits{}); err == nil {
 			c.failed++
 			t.Errorf("%s: %s is accepted as %s", v.ID, v.Query, q.Normal())
-			return
+			continue
 		}
 		if op := missingOperator(v.Ops); op != "" {
 			c.skip(op)
-			return
+			continue
 		}
 		c.passed++
-	})
+	}
 	c.report(t, 149)
 }
 
 func TestConformanceSort(t *testing.T) {
-	type vector struct {
-		ID          string
-		Docs        []json.RawMessage
-		Sort        json.RawMessage
-		Query       json.RawMessage
-		Skip, Limit int
-		ExpectKind  string `json:"expect_kind"`
-		Expect      []json.RawMessage
-	}
 	var c tally
-	vectors(t, "sort.jsonl", func(v vector) {
-		if conformanceExceptions[v.ID] != "" {
-			return
+	for _, v := range conformance.ReadSort(t) {
+		if conformance.Exceptions[v.ID] != "" {
+			continue
 		}
 		q, err := Compile(QuerySpec{Filter: anyID(v.Query), Sort: v.Sort, Skip: v.Skip, Limit: v.Limit}, Limits{})
 		if err != nil {
 			if bad, ok := err.(*Error); ok && bad.Code == CodeOperatorUnknown {
 				c.skip(bad.Path[strings.LastIndexByte(bad.Path, '/')+1:])
-				return
+				continue
 			}
 			t.Errorf("%s: %v", v.ID, err)
-			return
+			continue
 		}
 		type keyed struct {
 			key  []byte
@@ -226,51 +149,40 @@ func TestConformanceSort(t *testing.T) {
 		if !slices.Equal(got, want) {
 			c.failed++
 			t.Errorf("%s: sort %s: got %s, want %s", v.ID, v.Sort, got, want)
-			return
+			continue
 		}
 		c.passed++
-	})
+	}
 	c.report(t, 200)
 }
 
 func TestConformanceWindow(t *testing.T) {
 	var c tally
-	vectors(t, "window.jsonl", func(v windowVector) {
-		if conformanceExceptions[v.ID] != "" {
-			return
+	for _, vector := range conformance.ReadWindow(t) {
+		v := windowVector(vector)
+		if conformance.Exceptions[v.ID] != "" {
+			continue
 		}
 		q, err := Compile(QuerySpec{Filter: anyID(v.Query), Sort: v.Sort, Skip: v.Skip, Limit: v.Limit}, Limits{})
 		if err != nil {
 			if bad, ok := err.(*Error); ok && bad.Code == CodeOperatorUnknown {
 				c.skip(bad.Path[strings.LastIndexByte(bad.Path, '/')+1:])
-				return
+				continue
 			}
 			t.Errorf("%s: %v", v.ID, err)
-			return
+			continue
 		}
 		if err := v.run(q); err != nil {
 			c.failed++
 			t.Errorf("%s: %v", v.ID, err)
-			return
+			continue
 		}
 		c.passed++
-	})
+	}
 	c.report(t, 250)
 }
 
-type windowVector struct {
-	ID          string
-	Query       json.RawMessage
-	Sort        json.RawMessage
-	Skip, Limit int
-	Initial     []json.RawMessage
-	Steps       []struct {
-		Op  string
-		Doc json.RawMessage
-	}
-	ExpectInitial []any   `json:"expect_initial"`
-	ExpectAfter   [][]any `json:"expect_result_after_each"`
-}
+type windowVector conformance.Window
 
 // windowID is an `_id` of a vector as a string that sorts alike.
 func windowID(id any) string {

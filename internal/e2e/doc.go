@@ -11,6 +11,8 @@
 //     a generation counts accepted writes exactly.
 //  4. Two processes never serve one data folder; a clean stop exits 0; a start after a crash under --durability os is a
 //     new time line.
+//  5. Every conformance vector (internal/conformance) holds over the wire: in the first result, and in the events of
+//     writes that come later, with nothing beside them.
 //
 // The tests take -short into account, and -seed repeats a failed run as far as the machine's timing allows (test 1 is
 // sequential and repeats exactly). -rounds sets the number of crashes.

@@ -128,10 +128,13 @@ func next(frames <-chan Frame, timeout time.Duration, reason *error) (Frame, err
 }
 
 // Send writes one frame.
-func (s *Session) Send(frame oracle.Object) error {
+func (s *Session) Send(frame oracle.Object) error { return s.SendText(oracle.Encode(frame)) }
+
+// SendText writes one message as it stands, also one with values that the oracle does not know.
+func (s *Session) SendText(text []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.connection.WriteMessage(websocket.TextMessage, oracle.Encode(frame)); err != nil {
+	if err := s.connection.WriteMessage(websocket.TextMessage, text); err != nil {
 		return fmt.Errorf("send frame: %w", err)
 	}
 	return nil
