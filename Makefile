@@ -17,7 +17,13 @@ LDFLAGS     := $(if $(VERSION),-X github.com/freshetdb/freshet/internal/node.Ver
 
 stage = @printf '\n== %s\n' "$(1)"
 
-.PHONY: build demo test lint unit bench load load-match fuzz fmt clean help
+# The peers of the differential tests; where their tools are missing they are not installed, and their tests skipped.
+DIFFERENTIAL := internal/differential
+MINGO        := $(DIFFERENTIAL)/mingo/node_modules/.installed
+JAVASERVER   := $(DIFFERENTIAL)/mongojavaserver/target/.installed
+COMPARISONS  ?= 100000
+
+.PHONY: build demo test lint unit differential-setup differential bench load load-match fuzz fmt clean help
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -29,7 +35,7 @@ demo: build ## a week of earthquakes as a live query; KEEP=1 leaves the server r
 	@$(GO) build -o bin/demo ./demo
 	@bin/demo $(if $(filter-out 0,$(KEEP)),-keep)
 
-test: lint unit ## all checks and all tests
+test: lint differential-setup unit ## all checks and all tests
 
 lint: $(STATICCHECK) $(ERRCHECK)
 	$(call stage,gofmt)
@@ -45,6 +51,13 @@ lint: $(STATICCHECK) $(ERRCHECK)
 unit:
 	$(call stage,go test $(RACE))
 	@$(GO) test $(RACE) -p $(PARALLEL) -timeout 30m ./...
+
+differential-setup: $(if $(shell command -v npm),$(MINGO)) $(if $(shell command -v mvn),$(JAVASERVER))
+	@$(if $(shell command -v npm),,echo 'npm is not installed: no comparison with mingo')
+	@$(if $(shell command -v mvn),,echo 'mvn is not installed: no comparison with mongo-java-server')
+
+differential: differential-setup ## COMPARISONS (100000) of the query language with each of two other implementations
+	$(GO) test ./$(DIFFERENTIAL) -count 1 -v -timeout 1h -seed 0 -comparisons $(COMPARISONS)
 
 bench: ## benchmarks that live beside the code
 	@$(GO) test -run '^$$' -bench . -benchmem -p 1 ./...
@@ -68,7 +81,17 @@ fmt: ## format the code
 	@gofmt -w .
 
 clean: ## remove what was built
-	rm -rf bin $(TOOLS)
+	rm -rf bin $(TOOLS) $(DIFFERENTIAL)/mingo/node_modules $(DIFFERENTIAL)/mongojavaserver/target
+
+$(MINGO): $(DIFFERENTIAL)/mingo/package-lock.json
+	@printf 'installing mingo\n'
+	@cd $(DIFFERENTIAL)/mingo && npm ci --silent
+	@touch $@
+
+$(JAVASERVER): $(DIFFERENTIAL)/mongojavaserver/pom.xml $(DIFFERENTIAL)/mongojavaserver/src/main/java/Peer.java
+	@printf 'installing mongo-java-server\n'
+	@cd $(DIFFERENTIAL)/mongojavaserver && mvn --quiet --batch-mode -Dstyle.color=never compile
+	@touch $@
 
 # A tool's file carries its version, so that another version is another file.
 $(STATICCHECK):
