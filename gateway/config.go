@@ -18,8 +18,8 @@ const MaxPageDocuments = 1000
 // MaxSubscriptionIDBytes bounds the id that a client gives a subscription.
 const MaxSubscriptionIDBytes = 128
 
-// MaxWriteTries bounds how often one write is computed anew because another write to its document came first.
-const MaxWriteTries = 100
+// MaxCollectionTries bounds how often one write is made anew because its collection was dropped or truncated meanwhile.
+const MaxCollectionTries = 100
 
 // Config configures a Gateway. The zero value of a field means its default.
 type Config struct {

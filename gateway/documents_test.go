@@ -112,8 +112,6 @@ func TestPreconditions(t *testing.T) {
 	s.do("PUT", "/v1/db/pages/q", `{"_rev":"1-00000000000000000000"}`).problem("precondition-failed")
 	s.do("DELETE", "/v1/db/pages/p", "", "If-None-Match: *").problem("header-invalid")
 	s.do("PUT", "/v1/db/pages/p", `{}`, `If-None-Match: "x"`).problem("header-invalid")
-	s.do("PUT", "/v1/db/pages/p", `{}`, "Idempotency-Key: k").problem("option-unsupported")
-	s.do("DELETE", "/v1/db/pages/p", "", "Idempotency-Key: k").problem("option-unsupported")
 }
 
 func TestMetadataFieldsAreTheServers(t *testing.T) {

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net/http"
 	"strings"
 
 	"github.com/freshetdb/freshet/matcher"
@@ -14,23 +13,6 @@ type preconditions struct {
 	revision    string // `_rev` of a replacing document, "" if none
 	mustExist   bool   // 404 if there is no document
 	mustNot     bool   // 409 if there is one: an insert
-}
-
-// readPreconditions reads the headers. create says that the call may create a document, so that If-None-Match has a
-// meaning.
-func readPreconditions(r *http.Request, create bool) (p preconditions, err error) {
-	if r.Header.Get("Idempotency-Key") != "" {
-		return p, problemf("option-unsupported", "This server does not keep the outcomes of requests; leave the Idempotency-Key out, and guard the write with If-Match or an _id of your own.")
-	}
-	p.ifMatch = strings.TrimSpace(strings.Join(r.Header.Values("If-Match"), ","))
-	switch given := strings.TrimSpace(r.Header.Get("If-None-Match")); {
-	case given == "":
-	case given == "*" && create:
-		p.ifNoneMatch = true
-	default:
-		return p, problemf("header-invalid", "If-None-Match is %q; a write takes only * and only where it can create a document.", given)
-	}
-	return p, nil
 }
 
 // check says whether the write may be made over head (nil: there is no document). Invariant 3.

@@ -47,6 +47,7 @@ var problemKinds = []problemKind{
 	{"field-invalid", 400, "The field is not valid", 0, "A field of the body or frame is missing or has a value that it cannot have."},
 	{"frame-unknown", 400, "The frame type is unknown", 0, "The `type` of a frame is none that this server takes; the detail names the nearest one."},
 	{"header-invalid", 400, "The header is not valid", 0, "A request header has a value that it cannot have here."},
+	{"idempotency-key-invalid", 400, "The idempotency key is not valid", 0, "An idempotency key is 1 to 255 printable ASCII characters, sent once."},
 	{"option-unsupported", 400, "The option is not supported", 0, "The protocol knows the option or value but this server does not have it; leave it out."},
 	{"collection-name-invalid", 400, "The collection name is not allowed", 0, "A collection name is `[A-Za-z][A-Za-z0-9_.-]{0,63}`."},
 	{"token-missing", 401, "An access token is needed", 0, "Send `Authorization: Bearer <token>`, or an `auth` frame on a WebSocket."},
@@ -70,6 +71,7 @@ var problemKinds = []problemKind{
 	{"body-too-large", 413, "The body is too large", 0, "The request body passed the server's bound."},
 	{"document-too-large", 413, "The document is too large", 0, "A bound on the size, depth or number of values of a document was passed."},
 	{"content-type-unsupported", 415, "The content type is not supported", 0, "JSON bodies need `Content-Type: application/json` (or `application/merge-patch+json` on PATCH)."},
+	{"idempotency-key-reused", 422, "The idempotency key was used for another request", 0, "A write with this key was accepted, and it was another request. Use a new key for each request, and the same one only to repeat it unchanged."},
 	{"upgrade-required", 426, "This path is a WebSocket", 0, "Open it as a WebSocket, with the subprotocol `freshet.v1` or none."},
 	{"too-many-subscriptions", 429, "The session has too many subscriptions", time.Second, "Unsubscribe some first, or open another session."},
 	{"internal", 500, "The server failed", 0, "A fault of the server; its log says more."},
@@ -131,6 +133,8 @@ var sentinels = []struct {
 	detail string
 }{
 	{storage.ErrCollectionNotFound, "collection-not-found", "The collection does not exist."},
+	{storage.ErrContended, "write-contended", "Other writes to this document kept coming first; try again a little later."},
+	{storage.ErrRequestReused, "idempotency-key-reused", "A write with this idempotency key was accepted, and it was another request; use a new key."},
 	{storage.ErrCollectionChanged, "write-contended", "The collection was dropped or truncated while the write was being made."},
 	{storage.ErrOverloaded, "overloaded", "Too many writes are waiting; try again a little later."},
 	{storage.ErrOutcomeUnknown, "outcome-unknown", "The write may or may not have been made."},

@@ -197,7 +197,7 @@ func TestPageHoldsAtMostAThousand(t *testing.T) {
 		_, err := s.gateway.write(t.Context(), writeRequest{app: DefaultApp, collection: c.Name, id: fmt.Sprintf("d%05d", i),
 			after: func(*matcher.Document) (image, error) {
 				d, err := matcher.Parse([]byte(`{}`), s.gateway.cfg.Limits)
-				return image{user: d}, err
+				return image{user: d.Root()}, err
 			}})
 		must(t, err)
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,102 +14,96 @@ import (
 type writeRequest struct {
 	app, collection, id string
 	preconditions       preconditions
-	update              bool // where the document is like that already, no version is made
+	update              bool   // where the document is like that already, no version is made
+	key                 string // idempotency key, "" if none
+	hash                uint64 // of the request under that key
 	// after computes the user's fields and `_acl` from the stored document (nil: there is none).
 	after func(before *matcher.Document) (image, error)
 }
 
 // image is what a document shall hold, before it is stamped.
 type image struct {
-	user      *matcher.Document // nil: the document is to be deleted
-	acl       []byte            // JSON of `_acl`, nil if none
-	unchanged bool              // the document already is like that: no version is made
+	user      matcher.Value // missing: the document is to be deleted
+	acl       []byte        // JSON of `_acl`, nil if none
+	unchanged bool          // the document already is like that: no version is made
 }
 
-// written is how a write went.
-type written struct {
-	document *matcher.Document // as stored; nil after a delete
-	created  bool
-	position matcher.Vector // applied, durable and readable at least up to here
-}
-
-// write reads the head, checks the preconditions against it, computes the after-image and hands both to the store,
-// which accepts the image only over that very head. Where another write came first, everything is done again
-// (invariant 3): the preconditions, the image and its stamps.
-func (g *Gateway) write(ctx context.Context, w writeRequest) (written, error) {
-	if err := matcher.CheckID(w.id, g.cfg.Limits); err != nil {
-		return written{}, err
-	}
-	for range MaxWriteTries {
-		result, done, err := g.tryWrite(ctx, w)
+// write makes a write, waits until it is durable and can be read, and returns its outcome.
+func (g *Gateway) write(ctx context.Context, w writeRequest) (storage.Written, error) {
+	for range MaxCollectionTries {
+		collection, err := g.collectionOf(ctx, &w)
+		if err != nil {
+			return storage.Written{}, err
+		}
+		result, err := g.store.Update(ctx, g.updateOf(collection, &w))
 		if errors.Is(err, storage.ErrCollectionChanged) || errors.Is(err, storage.ErrCollectionNotFound) {
+			g.metrics.writeRetries.Inc()
 			continue // the next try finds the collection as it is now
 		}
-		if done || err != nil {
-			return result, err
+		if err != nil {
+			return result, fmt.Errorf("write a document: %w", err)
 		}
-		g.metrics.writeRetries.Inc()
+		return result, nil
 	}
-	return written{}, problemf("write-contended", "Other writes to this document came first %d times; try again a little later.", MaxWriteTries)
+	return storage.Written{}, fmt.Errorf("write a document: %w %d times", storage.ErrCollectionChanged, MaxCollectionTries)
 }
 
-// tryWrite is one attempt; done is false where another write came first.
-func (g *Gateway) tryWrite(ctx context.Context, w writeRequest) (result written, done bool, err error) {
+// updateOf is the write in the words of the store. The preconditions are checked against the very state that the image
+// is computed from, and where another write came first all of it is done again (invariant 3).
+func (g *Gateway) updateOf(collection storage.Collection, w *writeRequest) storage.Update {
+	return storage.Update{
+		Collection: collection, ID: w.id, RequestID: w.key, RequestHash: w.hash,
+		Compute: func(current *matcher.Document, write matcher.WriteID) (storage.Image, error) {
+			return g.compute(w, collection, current, write)
+		},
+	}
+}
+
+func (g *Gateway) compute(w *writeRequest, c storage.Collection, current *matcher.Document, write matcher.WriteID) (storage.Image, error) {
+	if err := w.preconditions.check(current); err != nil {
+		return storage.Image{}, err
+	}
+	want, err := w.after(current)
+	if err == nil {
+		err = g.declare(&want, c, current, w.update)
+	}
+	if err != nil || want.unchanged || !want.user.Exists() {
+		return storage.Image{Unchanged: want.unchanged}, err
+	}
+	after, err := matcher.Compose(g.stamp(w.id, current, write, want.acl), want.user, g.cfg.Limits)
+	return storage.Image{After: after}, err
+}
+
+// collectionOf finds the collection of a write. Under Dev the first write that would succeed makes it.
+func (g *Gateway) collectionOf(ctx context.Context, w *writeRequest) (storage.Collection, error) {
 	collection, found, err := g.collection(w.app, w.collection)
-	if err != nil {
-		return result, true, err
+	if found || err != nil {
+		return collection, err
 	}
-	var head storage.Head
-	if found {
-		if head, err = g.store.Head(collection, w.id); err != nil {
-			return result, true, err
-		}
+	if _, err := g.compute(w, collection, nil, g.store.NewWriteID()); err != nil {
+		return collection, err
 	}
-	if err := w.preconditions.check(head.Document); err != nil {
-		return result, true, err
-	}
-	want, err := w.after(head.Document)
-	if err != nil {
-		return result, true, err
-	}
-	if err := g.declare(&want, collection, head.Document, w.update); err != nil {
-		return result, true, err
-	}
-	if want.unchanged {
-		result.document = head.Document
-		result.position = g.store.Vector()
-		return result, true, nil
-	}
-	attempt := storage.Attempt{Collection: collection, ID: w.id, Head: head, WriteID: g.store.NewWriteID()}
-	if want.user != nil {
-		attempt.After, err = matcher.Compose(g.stamp(w.id, head.Document, attempt.WriteID, want.acl), want.user, g.cfg.Limits)
-		if err != nil {
-			return result, true, err
-		}
-	}
-	if !found { // under Dev: the first write that would succeed makes the collection, and then counts on its real head
-		_, _, err = g.collectionForWrite(ctx, w.app, w.collection)
-		return result, false, err
-	}
-	outcome, err := g.store.Write(ctx, attempt)
-	if err != nil {
-		return result, false, fmt.Errorf("write a document: %w", err)
-	}
-	return written{attempt.After, head.Document == nil, outcome.Position}, outcome.Accepted, nil
+	collection, _, err = g.collectionForWrite(ctx, w.app, w.collection)
+	return collection, err
 }
 
 // declare gives the document the types that its collection declares.
 func (g *Gateway) declare(want *image, c storage.Collection, before *matcher.Document, update bool) error {
-	if want.user == nil || want.unchanged {
+	dates := c.Dates()
+	if dates == nil || !want.user.Exists() || want.unchanged {
 		return nil
 	}
-	user, err := c.Dates().Convert(want.user, g.cfg.Limits)
+	user, err := matcher.Parse(bytes.Clone(want.user.Raw()), g.cfg.Limits)
 	if err != nil {
 		return err
 	}
-	if user != want.user {
-		want.user = user
-		want.unchanged = update && before != nil && matcher.SameContent(before, user)
+	converted, err := dates.Convert(user, g.cfg.Limits)
+	if err != nil {
+		return err
+	}
+	if converted != user {
+		want.user = converted.Root()
+		want.unchanged = update && before != nil && matcher.SameContent(before, converted)
 	}
 	return nil
 }

@@ -38,12 +38,12 @@ func TestWriteIsComputedAnew(t *testing.T) {
 		if seen = append(seen, n); n < 3 {
 			put(int(n) + 1).want(200) // another writer comes first, twice
 		}
-		return image{user: parse(t, fmt.Sprintf(`{"n":%d}`, n*100))}, nil
+		return image{user: parse(t, fmt.Sprintf(`{"n":%d}`, n*100)).Root()}, nil
 	}}
 	result, err := s.gateway.write(t.Context(), request)
 	must(t, err)
-	if n := result.document.Field("n").Int64(); n != 300 || fmt.Sprint(seen) != "[1 2 3]" || result.document.Revision().Generation != 4 {
-		t.Fatalf("stored n %d, generation %d, computed from %v", n, result.document.Revision().Generation, seen)
+	if n := result.Document.Field("n").Int64(); n != 300 || fmt.Sprint(seen) != "[1 2 3]" || result.Document.Revision().Generation != 4 {
+		t.Fatalf("stored n %d, generation %d, computed from %v", n, result.Document.Revision().Generation, seen)
 	}
 
 	tag := put(1).want(200).header.Get("ETag")
@@ -63,9 +63,9 @@ func TestWriteGivesUp(t *testing.T) {
 	_, err := s.gateway.write(t.Context(), writeRequest{app: DefaultApp, collection: "pages", id: "p", after: func(*matcher.Document) (image, error) {
 		tries++
 		s.do("PUT", "/v1/db/pages/p", fmt.Sprintf(`{"n":%d}`, tries)).want(200)
-		return image{user: parse(t, `{"n":-1}`)}, nil
+		return image{user: parse(t, `{"n":-1}`).Root()}, nil
 	}})
-	if err == nil || problemOf(err).Code != "write-contended" || tries != MaxWriteTries {
+	if err == nil || problemOf(err).Code != "write-contended" || tries != storage.MaxUpdateTries {
 		t.Fatalf("after %d tries: %v", tries, err)
 	}
 }
@@ -82,11 +82,11 @@ func TestWriteIntoDroppedCollection(t *testing.T) {
 		} else if before != nil {
 			return image{}, errors.New("the dropped document is back")
 		}
-		return image{user: parse(t, `{"n":2}`)}, nil
+		return image{user: parse(t, `{"n":2}`).Root()}, nil
 	}})
 	must(t, err)
-	if !result.created || result.document.Revision().Generation != 1 {
-		t.Fatalf("generation %d, created %v", result.document.Revision().Generation, result.created)
+	if result.Operation != matcher.OperationInsert || result.Document.Revision().Generation != 1 {
+		t.Fatalf("generation %d, created %v", result.Document.Revision().Generation, result.Operation)
 	}
 }
 

@@ -38,11 +38,11 @@ func IsMetadataField(name string) bool {
 
 // Compose makes the stored document: metadata first (_id, _rev, _createdAt, _updatedAt, _acl if any), then the fields
 // of user in their order, with every metadata field of user (_id _rev _createdAt _updatedAt _acl _meta) left out.
-// user may be nil. The text that it makes is compact, so that it is copied to clients as it stands (AppendValue).
-func Compose(m Metadata, user *Document, limits Limits) (*Document, error) {
+// user is the object of these fields, or missing. The text that it makes is compact, so that it is copied to clients as it stands (AppendValue).
+func Compose(m Metadata, user Value, limits Limits) (*Document, error) {
 	size := 192 + len(m.ID) + len(m.ACL)
-	if user != nil {
-		size += len(user.text)
+	if user.Exists() {
+		size += len(user.Raw())
 	}
 	text := make([]byte, 0, size)
 	text = AppendString(append(text, `{"_id":`...), []byte(m.ID))
@@ -56,12 +56,10 @@ func Compose(m Metadata, user *Document, limits Limits) (*Document, error) {
 		}
 		text = AppendValue(append(text, `,"_acl":`...), acl.Root(), valuesStored)
 	}
-	if user != nil {
-		for v := user.Root().First(); v.Exists(); v = v.Next() {
-			if !IsMetadataField(sharedString(v.Name())) {
-				text = AppendString(append(text, ','), v.Name())
-				text = AppendValue(append(text, ':'), v, valuesStored)
-			}
+	for v := user.First(); v.Exists(); v = v.Next() {
+		if !IsMetadataField(sharedString(v.Name())) {
+			text = AppendString(append(text, ','), v.Name())
+			text = AppendValue(append(text, ':'), v, valuesStored)
 		}
 	}
 	return Parse(append(text, '}'), limits)

@@ -23,7 +23,7 @@ func TestCompose(t *testing.T) {
 		if row.acl != "" {
 			m.ACL = []byte(row.acl)
 		}
-		d, err := Compose(m, mustParse(t, row.user), Limits{})
+		d, err := Compose(m, mustParse(t, row.user).Root(), Limits{})
 		if err != nil {
 			t.Errorf("%s: %v", row.user, err)
 			continue
@@ -39,7 +39,7 @@ func TestCompose(t *testing.T) {
 		if (back.ACL == nil) != (m.ACL == nil) || m.ACL != nil && !Equal(mustParseValue(t, string(back.ACL)), mustParseValue(t, row.acl)) {
 			t.Errorf("%s: the access list comes back as %s, want %s", row.user, back.ACL, m.ACL)
 		}
-		again, err := Compose(back, d, Limits{})
+		again, err := Compose(back, d.Root(), Limits{})
 		if err != nil || string(again.Text()) != want {
 			t.Errorf("%s is composed again to %s, %v", row.user, again.Text(), err)
 		}
@@ -49,12 +49,12 @@ func TestCompose(t *testing.T) {
 func TestComposeRefuses(t *testing.T) {
 	m := testMetadata
 	m.ACL = []byte(`{},"x":1`)
-	if _, err := Compose(m, nil, Limits{}); err == nil {
+	if _, err := Compose(m, Value{}, Limits{}); err == nil {
 		t.Error("a malformed access list is composed")
 	}
-	_, err := Compose(testMetadata, mustParse(t, `{"a":"`+strings.Repeat("x", 100)+`"}`), Limits{MaxDocumentBytes: 150})
+	_, err := Compose(testMetadata, mustParse(t, `{"a":"`+strings.Repeat("x", 100)+`"}`).Root(), Limits{MaxDocumentBytes: 150})
 	wantError(t, "too large", err, CodeDocumentTooLarge, "", "MaxDocumentBytes")
-	if d, err := Compose(testMetadata, nil, Limits{}); err != nil || d.Root().Len() != 4 {
+	if d, err := Compose(testMetadata, Value{}, Limits{}); err != nil || d.Root().Len() != 4 {
 		t.Errorf("no user's document: %v", err)
 	}
 }
@@ -65,7 +65,7 @@ func TestComposedTextIsRelaxed(t *testing.T) {
 	for range 1000 {
 		text, _ := randomObjectModel(r, 4)
 		user := mustParse(t, text)
-		d, err := Compose(testMetadata, user, Limits{})
+		d, err := Compose(testMetadata, user.Root(), Limits{})
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
@@ -77,7 +77,7 @@ func TestComposedTextIsRelaxed(t *testing.T) {
 				t.Fatalf("%s is composed to %s: the field %q differs", text, d.Text(), name)
 			}
 		}
-		other, err := Compose(Metadata{ID: testMetadata.ID}, d, Limits{})
+		other, err := Compose(Metadata{ID: testMetadata.ID}, d.Root(), Limits{})
 		if err != nil || !SameContent(d, other) {
 			t.Fatalf("%s and %s differ in content, %v", d.Text(), other.Text(), err)
 		}

@@ -39,7 +39,7 @@ func BenchmarkCompose(b *testing.B) {
 	m := MetadataOf(user)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Compose(m, user, Limits{}); err != nil {
+		if _, err := Compose(m, user.Root(), Limits{}); err != nil {
 			b.Fatal(err)
 		}
 	}

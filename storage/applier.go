@@ -22,9 +22,16 @@ type item struct {
 	after     *matcher.Document // of a write; parsed once, at the gateway or as it came out of the log
 	hint      *matcher.Document // what the writer read as the current document; saves a parse where it still is
 
+	observes bool // no write: asks whether the base is still the state of the key, or the request was accepted before
+
 	// Set by stage.
 	verdict verdict
 	control controlResult
+	earlier remembered // where verdict is repeated
+}
+
+func (it *item) cacheKey() cacheKey {
+	return cacheKey{it.record.Collection, it.record.Epoch, it.record.ID}
 }
 
 // entry is the state of one key within a group.
@@ -45,13 +52,14 @@ type applier struct {
 	cache  *documentCache
 	limits matcher.Limits
 
-	vector      matcher.Vector
-	sequence    uint64
-	catalog     *catalog
-	maxWriteLag uint64
-	epochs      map[epochKey]epoch
-	pruned      []uint64 // per log partition: tombstones below this offset are gone
-	seen        *seenTypes
+	vector   matcher.Vector
+	sequence uint64
+	catalog  *catalog
+	constants
+	epochs         map[epochKey]epoch
+	pruned         []uint64 // per log partition: tombstones below this offset are gone
+	prunedRequests []uint64 // the same of request ids
+	seen           *seenTypes
 
 	metrics *Metrics
 }
@@ -61,6 +69,7 @@ type group struct {
 	before   matcher.Vector
 	changes  []*matcher.Change
 	entries  map[documentKey]entry
+	requests map[requestKey]remembered // accepted in this group; nil: none
 	fences   []epochKey
 	seen     map[epochKey]*seenSet // what is new in it
 	controls bool                  // the catalog changed
@@ -94,9 +103,29 @@ func (a *applier) stageWrite(g *group, it *item, offset uint64) error {
 	if err != nil {
 		return err
 	}
-	it.verdict = decide(r, offset, current, a.epochs[epochKey{it.partition, r.Collection}], a.maxWriteLag)
-	if it.verdict != accepted {
+	request := it.requestKey()
+	earlier, err := a.request(g, request)
+	if err != nil {
+		return err
+	}
+	it.verdict = decide(r, offset, current, a.epochs[epochKey{it.partition, r.Collection}], earlier, a.constants)
+	if it.observes && it.verdict == rejectedNothing {
+		it.verdict = accepted // there is nothing, as it saw
+	}
+	switch {
+	case it.verdict == repeated:
+		if earlier.operation == 0 { // it came from Pebble
+			if err := readOutcome(a.db, request, &earlier); err != nil {
+				return err
+			}
+		}
+		it.earlier = earlier
+		a.metrics.WritesRepeated.Add(1)
+		return nil
+	case it.verdict != accepted:
 		a.metrics.WritesRejected.Add(1)
+		return nil
+	case it.observes:
 		return nil
 	}
 	if current.document != nil {
@@ -130,13 +159,14 @@ func (a *applier) applyWrite(g *group, key documentKey, r *ingest.Record, offset
 		e.head.deleted = offset
 	}
 	g.entries[key] = e
+	g.remember(requestKey{key.partition, r.RequestID}, r, offset)
 	a.advance(g, key.partition, offset)
 }
 
 func (a *applier) stageFence(g *group, it *item, offset uint64) {
 	r := &it.record
 	key := epochKey{it.partition, r.Collection}
-	it.verdict = decide(r, offset, head{}, a.epochs[key], a.maxWriteLag)
+	it.verdict = decide(r, offset, head{}, a.epochs[key], remembered{}, a.constants)
 	if it.verdict != accepted {
 		return
 	}
@@ -204,7 +234,7 @@ func (a *applier) applyCatalog(g *group, next *catalog) {
 	g.controls = true
 	a.vector.Incarnation = next.incarnation
 	if next.genesis != nil {
-		a.maxWriteLag = next.genesis.MaxWriteLag
+		a.constants = next.genesis.constants()
 	}
 }
 
@@ -336,6 +366,9 @@ func (a *applier) batch(g *group) (*pebble.Batch, error) {
 	if err := a.seen.toBatch(b, g); err != nil {
 		return nil, err
 	}
+	if err := a.requestsToBatch(b, g); err != nil {
+		return nil, err
+	}
 	if g.controls {
 		if err := a.catalogToBatch(b); err != nil {
 			return nil, err
@@ -403,6 +436,9 @@ const pruneStep = 1024
 // prune deletes tombstones that count no more. It is housekeeping: decide goes by the offsets alone (invariant 5).
 func (a *applier) prune(b *pebble.Batch) error {
 	for p := 1; p < len(a.vector.Next); p++ {
+		if err := a.pruneRequests(b, p); err != nil {
+			return fmt.Errorf("prune request ids: %w", err)
+		}
 		next := a.vector.Next[p]
 		if next < a.maxWriteLag+1 || next-a.maxWriteLag-1 < a.pruned[p]+pruneStep {
 			continue

@@ -63,7 +63,7 @@ func replace(ctx context.Context, s *Store, c Collection, id string, n int) erro
 			generation = head.Document.Revision().Generation + 1
 		}
 		w := s.NewWriteID()
-		after, err := matcher.Compose(matcher.Metadata{ID: id, Revision: matcher.Revision{Generation: generation, WriteID: w}}, user, s.Limits())
+		after, err := matcher.Compose(matcher.Metadata{ID: id, Revision: matcher.Revision{Generation: generation, WriteID: w}}, user.Root(), s.Limits())
 		if err != nil {
 			return err
 		}

@@ -89,6 +89,17 @@ type genesis struct {
 	Partitions  int    `json:"partitions"`
 	MaxWriteLag uint64 `json:"maxWriteLag"`
 	Incarnation uint64 `json:"incarnation,string"`
+	// MaxRequestLag is missing in logs that began before there was one.
+	MaxRequestLag uint64 `json:"maxRequestLag,omitempty"`
+}
+
+// constants are the same for every reader of the log.
+func (g *genesis) constants() constants {
+	k := constants{g.MaxWriteLag, g.MaxRequestLag}
+	if k.maxRequestLag == 0 {
+		k.maxRequestLag = DefaultMaxRequestLag
+	}
+	return k
 }
 
 // controlBody is the body of a control record. Exactly one field is set.

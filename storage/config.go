@@ -14,6 +14,8 @@ var (
 	ErrCollectionChanged  = errors.New("the collection was dropped or truncated meanwhile")
 	ErrTooManyCollections = fmt.Errorf("an app holds at most %d collections", MaxCollections)
 	ErrOverloaded         = errors.New("too many writes are waiting")
+	ErrContended          = errors.New("other writes to the document came first")
+	ErrRequestReused      = errors.New("the request id was used for another request")
 	ErrOutcomeUnknown     = errors.New("the outcome of the write is unknown")
 	ErrStopped            = errors.New("the store has stopped")
 	ErrResultTooLarge     = errors.New("the result has too many documents")
@@ -24,11 +26,15 @@ var (
 // MaxCollections bounds the collections of one app. It is part of what decide reads, so it is a constant.
 const MaxCollections = 10_000
 
+// DefaultMaxRequestLag is for how many offsets request ids are remembered where a log does not say.
+const DefaultMaxRequestLag = 1 << 20
+
 // Bounds of one group and of what waits for one.
 const (
 	MaxGroupWrites   = 512
 	MaxGroupBytes    = 8 << 20
-	MaxWaitingWrites = 8192
+	MaxWaitingWrites = 8192 // waiting and being applied; so also the bound of speculative heads
+	MaxWaitingBytes  = 256 << 20
 	MaxWaitingTasks  = 4096
 )
 
@@ -49,6 +55,10 @@ type Config struct {
 	// MaxWriteLag is how many offsets of its log partition a write may lie behind what its writer had read, and how
 	// long tombstones live (default 2^20). It is written into a new log and taken from there ever after.
 	MaxWriteLag uint64
+	// MaxRequestLag is for how many offsets of its log partition an accepted write is remembered by its request id, with
+	// the document that it stored (default DefaultMaxRequestLag). It is written into a new log and taken from there ever
+	// after. Larger makes later retries safe, and keeps that many documents more on disk at most.
+	MaxRequestLag uint64
 	// Attempts says that the log holds attempts to be decided as they are read, instead of applied records.
 	Attempts bool
 	// NewIncarnation begins a new incarnation of the log after the replay: positions from before get a reset.
@@ -71,6 +81,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxWriteLag == 0 {
 		c.MaxWriteLag = 1 << 20
+	}
+	if c.MaxRequestLag == 0 {
+		c.MaxRequestLag = DefaultMaxRequestLag
 	}
 	return c
 }

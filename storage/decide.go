@@ -30,6 +30,12 @@ func (e epoch) expired(offset, maxWriteLag uint64) bool {
 	return e.fence == matcher.FenceDrop && offset > e.offset && offset-e.offset > maxWriteLag
 }
 
+// constants are what the log's first record fixes for the whole life of the log.
+type constants struct {
+	maxWriteLag   uint64
+	maxRequestLag uint64
+}
+
 // verdict is what decide says of an attempt.
 type verdict uint8
 
@@ -39,11 +45,21 @@ const (
 	rejectedLag
 	rejectedEpoch
 	rejectedNothing // a delete of nothing
+	rejectedReuse   // the request id names another request
+	repeated        // the request was accepted before: its first outcome counts
 )
 
 // decide says whether an attempt at the given offset of its log partition is accepted. It is the only arbiter, the
-// same for a sequencer that is about to append and for an applier that reads a log of attempts (invariants 3, 4).
-func decide(r *ingest.Record, offset uint64, current head, e epoch, maxWriteLag uint64) verdict {
+// same for a sequencer that is about to append and for an applier that reads a log of attempts (invariants 3, 4). An
+// earlier request with the same id comes before everything else: its outcome stands, whatever happened since.
+func decide(r *ingest.Record, offset uint64, current head, e epoch, earlier remembered, k constants) verdict {
+	maxWriteLag := k.maxWriteLag
+	if earlier.counts(offset, k.maxRequestLag) {
+		if earlier.hash != r.RequestHash {
+			return rejectedReuse
+		}
+		return repeated
+	}
 	if e.expired(offset, maxWriteLag) {
 		e = epoch{}
 	}

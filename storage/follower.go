@@ -208,7 +208,7 @@ func (s *Store) stageAttempt(g *group, e ingest.Entry) (*waiting, error) {
 	}
 	s.loop.advance(g, e.Partition, e.Offset)
 	if w != nil {
-		w.item.verdict, w.item.control = it.verdict, it.control
+		w.item.verdict, w.item.control, w.item.earlier = it.verdict, it.control, it.earlier
 	} else if r.Kind == ingest.RecordControl && it.verdict == accepted {
 		s.orphaned = true
 	}

@@ -16,6 +16,8 @@ const FormatVersion = 1
 //	d partition:u16 collection:u32 id   the stored document: valueVersion, JSON text
 //	t partition:u16 collection:u32 id   its tombstone: write id (12 bytes), offset:u64
 //	x partition:u16 offset:u64          a tombstone's time: collection:u32 id
+//	r partition:u16 request id          a remembered request: offset:u64 hash:u64
+//	o partition:u16 offset:u64 request id   its outcome: valueVersion, operation:u8, the stored document as it was then
 //	e partition:u16 collection:u32      the collection's epoch in this log partition: epoch:u32, fence:u8, offset:u64
 //	s partition:u16 collection:u32 path what the documents written there showed at the path: a set of types:u32; the
 //	                                    path \x00, which is none, says that there were more than MaxSeenPaths
@@ -26,6 +28,8 @@ const (
 	prefixDocument   = 'd'
 	prefixTombstone  = 't'
 	prefixExpiry     = 'x'
+	prefixRequest    = 'r'
+	prefixOutcome    = 'o'
 	prefixEpoch      = 'e'
 	prefixSeen       = 's'
 	prefixCollection = 'c'
@@ -78,6 +82,18 @@ func appendExpiryKey(dst []byte, partition int, offset uint64) []byte {
 	dst = append(dst, prefixExpiry)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(partition))
 	return binary.BigEndian.AppendUint64(dst, offset)
+}
+
+func appendRequestKey(dst []byte, k requestKey) []byte {
+	dst = binary.BigEndian.AppendUint16(append(dst, prefixRequest), uint16(k.partition))
+	return append(dst, k.id...)
+}
+
+const outcomePrefixBytes = 1 + 2 + 8
+
+func appendOutcomeKey(dst []byte, partition int, offset uint64, request string) []byte {
+	dst = binary.BigEndian.AppendUint16(append(dst, prefixOutcome), uint16(partition))
+	return append(binary.BigEndian.AppendUint64(dst, offset), request...)
 }
 
 func appendEpochKey(dst []byte, partition int, c matcher.CollectionID) []byte {

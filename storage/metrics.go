@@ -7,6 +7,8 @@ type Metrics struct {
 	Groups         atomic.Uint64 // groups applied
 	WritesAccepted atomic.Uint64 // records applied that changed a document
 	WritesRejected atomic.Uint64 // attempts whose key, epoch or lag had moved on
+	WritesRepeated atomic.Uint64 // writes whose request id had been accepted before
+	WritesJoined   atomic.Uint64 // writes that were computed from one still on its way
 	WrittenBytes   atomic.Uint64 // payload bytes of applied records
 	WaitingWrites  atomic.Int64  // writes that wait for the apply loop
 	Boundaries     atomic.Uint64 // tasks run between two groups

@@ -166,7 +166,7 @@ func (r *rig) document(id string, base Head, w matcher.WriteID, field int) *matc
 	if base.Document != nil {
 		generation = base.Document.Revision().Generation + 1
 	}
-	d, err := matcher.Compose(matcher.Metadata{ID: id, Revision: matcher.Revision{Generation: generation, WriteID: w}}, user, r.store.Limits())
+	d, err := matcher.Compose(matcher.Metadata{ID: id, Revision: matcher.Revision{Generation: generation, WriteID: w}}, user.Root(), r.store.Limits())
 	if err != nil {
 		r.t.Fatal(err)
 	}

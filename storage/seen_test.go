@@ -109,7 +109,7 @@ func (r *rig) putText(ctx context.Context, c Collection, id, text string) (Outco
 	if head.Document != nil {
 		m.Revision.Generation = head.Document.Revision().Generation + 1
 	}
-	after, err := matcher.Compose(m, user, r.store.Limits())
+	after, err := matcher.Compose(m, user.Root(), r.store.Limits())
 	if err != nil {
 		return Outcome{}, err
 	}

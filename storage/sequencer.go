@@ -16,6 +16,7 @@ import (
 // error where the store cannot go on, after which nothing may be trusted but a new start.
 func (s *Store) Run(ctx context.Context) error {
 	defer close(s.stopped)
+	defer s.abandon()
 	if s.config.Attempts {
 		return s.follow(ctx)
 	}
@@ -26,32 +27,31 @@ func (s *Store) Run(ctx context.Context) error {
 		return err
 	}
 	close(s.ready)
-	for {
-		select {
-		case r := <-s.requests:
-			if err := s.step(ctx, r); err != nil {
+	for ctx.Err() == nil {
+		if stepped, err := s.step(ctx); stepped || err != nil {
+			if err != nil {
 				return err
 			}
+			continue
+		}
+		select {
+		case <-s.pending.wake:
 		case t := <-s.tasks:
 			s.runTasks(t)
 		case <-s.failure.failed:
 			return s.failure.err
 		case <-ctx.Done():
-			return s.drain(ctx)
 		}
 	}
+	return s.drain(ctx)
 }
 
 // drain applies the writes that were waiting when the stop came.
 func (s *Store) drain(ctx context.Context) error {
+	s.pending.close(ErrStopped)
 	for {
-		select {
-		case r := <-s.requests:
-			if err := s.step(ctx, r); err != nil {
-				return err
-			}
-		default:
-			return nil
+		if stepped, err := s.step(ctx); !stepped || err != nil {
+			return err
 		}
 	}
 }
@@ -77,28 +77,29 @@ func (s *Store) beginLog(ctx context.Context) error {
 
 func (s *Store) newGenesis() *genesis {
 	return &genesis{
-		Format: FormatVersion, Partitions: s.log.Partitions(), MaxWriteLag: s.config.MaxWriteLag, Incarnation: newIncarnation(),
+		Format: FormatVersion, Partitions: s.log.Partitions(), Incarnation: newIncarnation(),
+		MaxWriteLag: s.config.MaxWriteLag, MaxRequestLag: s.config.MaxRequestLag,
 	}
 }
 
 // newIncarnation draws the name of a time line. It needs to differ, not to be secret.
 func newIncarnation() uint64 { return rand.Uint64() | 1 }
 
-// step takes what waits, runs the tasks of the boundary, and applies the group.
-func (s *Store) step(ctx context.Context, first *request) error {
-	group := append(make([]*request, 0, 32), first)
-	for bytes := first.bytes; len(group) < MaxGroupWrites && bytes < MaxGroupBytes; {
-		select {
-		case r := <-s.requests:
-			group = append(group, r)
-			bytes += r.bytes
-			continue
-		default:
-		}
-		break
+// step takes what waits, runs the tasks of the boundary, and applies the group. It is false if nothing waited.
+func (s *Store) step(ctx context.Context) (stepped bool, err error) {
+	s.group = s.pending.take(s.group[:0])
+	if len(s.group) == 0 {
+		return false, nil
+	}
+	select {
+	case <-s.failure.failed:
+		return false, s.fail(s.group, s.failure.err)
+	default:
 	}
 	s.runTasks(nil)
-	return s.applyRequests(ctx, group)
+	err = s.applyRequests(ctx, s.group)
+	clear(s.group)
+	return true, err
 }
 
 // applyRequests is the way of a group of writes: decide, append, and, while that becomes durable, batch and prepare;
@@ -107,7 +108,7 @@ func (s *Store) applyRequests(ctx context.Context, requests []*request) error {
 	g := s.loop.begin()
 	entries := s.entries[:0]
 	s.payloads = s.payloads[:0] // the log has copied, or written, those of the group before
-	var rest []*request
+	all, rest := requests, []*request(nil)
 	for i, r := range requests {
 		if len(s.payloads) >= maxGroupPayloadBytes {
 			requests, rest = requests[:i], requests[i:]
@@ -115,7 +116,7 @@ func (s *Store) applyRequests(ctx context.Context, requests []*request) error {
 		}
 		var err error
 		if entries, err = s.stageRequest(g, r, entries); err != nil {
-			return s.fail(requests, err)
+			return s.fail(all, err)
 		}
 	}
 	if !g.dirty {
@@ -136,7 +137,7 @@ func (s *Store) applyRequests(ctx context.Context, requests []*request) error {
 		err = s.commit(g, batch)
 	}
 	if err != nil {
-		return s.fail(requests, err)
+		return s.fail(all, err)
 	}
 	s.answer(requests)
 	if s.listener != nil {
@@ -161,7 +162,7 @@ func (s *Store) stageRequest(g *group, r *request, entries []ingest.Entry) ([]in
 		if err := s.loop.stage(g, it); err != nil {
 			return nil, err
 		}
-		if it.verdict != accepted {
+		if it.verdict != accepted || it.observes {
 			return entries, nil
 		}
 		if i == 0 {
@@ -224,19 +225,44 @@ func (s *Store) commit(g *group, batch *pebble.Batch) error {
 // memtableOverheadBytes is about what Pebble's memtable needs for an entry beside key and value.
 const memtableOverheadBytes = 64
 
+// answer tells the writers of a group that is durable and readable, or had nothing to write.
 func (s *Store) answer(requests []*request) {
 	vector := s.published.Load().vector
+	s.settle(requests)
 	for _, r := range requests {
-		r.done <- answer{vector: vector}
+		r.finish(answer{vector: vector})
 	}
 }
 
 // fail answers a group that did not become durable for certain.
 func (s *Store) fail(requests []*request, err error) error {
+	s.pending.close(ErrStopped)
+	s.settle(requests)
 	for _, r := range requests {
-		r.done <- answer{err: errors.Join(ErrOutcomeUnknown, err)}
+		r.finish(answer{err: errors.Join(ErrOutcomeUnknown, err)})
 	}
 	return err
+}
+
+// settle comes once the group is published, so that who finds no head finds the applied state.
+func (s *Store) settle(requests []*request) {
+	s.pending.settle(requests)
+	s.metrics.WaitingWrites.Store(int64(s.pending.count()))
+}
+
+// abandon answers what still waits when the loop has ended: it was not taken, so it is not made.
+func (s *Store) abandon() {
+	s.pending.close(ErrStopped)
+	for {
+		left := s.pending.take(nil)
+		if len(left) == 0 {
+			return
+		}
+		s.settle(left)
+		for _, r := range left {
+			r.finish(answer{err: ErrStopped})
+		}
+	}
 }
 
 // flushIfDue asks Pebble for a flush once enough was applied, and lets go of the log below it when it is done.

@@ -34,7 +34,7 @@ type Store struct {
 	metrics  Metrics
 
 	writeIDs writeIDs
-	requests chan *request
+	pending  *pending // of the embedded log
 	tasks    chan *task
 	waiters  waiters // of a log of attempts
 	ready    chan struct{}
@@ -46,6 +46,7 @@ type Store struct {
 	failure   failure
 	loop      *applier // of the apply loop alone
 	seen      *seenTypes
+	group     []*request     // of the apply loop alone: reused from group to group
 	entries   []ingest.Entry // of the apply loop alone: reused from group to group
 	payloads  []byte         // the same
 	unflushed int64          // of the apply loop alone: bytes applied since the last flush
@@ -65,13 +66,13 @@ type published struct {
 func Open(cfg Config, log ingest.Log) (*Store, error) {
 	cfg = cfg.withDefaults()
 	s := &Store{
-		failure:  failure{failed: make(chan struct{})},
-		config:   cfg,
-		log:      log,
-		requests: make(chan *request, MaxWaitingWrites),
-		tasks:    make(chan *task, MaxWaitingTasks),
-		ready:    make(chan struct{}),
-		stopped:  make(chan struct{}),
+		failure: failure{failed: make(chan struct{})},
+		config:  cfg,
+		log:     log,
+		pending: newPending(),
+		tasks:   make(chan *task, MaxWaitingTasks),
+		ready:   make(chan struct{}),
+		stopped: make(chan struct{}),
 	}
 	if err := s.writeIDs.seed(); err != nil {
 		return nil, err
@@ -133,8 +134,8 @@ func (quiet) Fatalf(format string, args ...any) {
 func (s *Store) loadApplier() (*applier, error) {
 	a := &applier{
 		db: s.db, cache: s.cache, limits: s.config.Limits, metrics: &s.metrics,
-		catalog: emptyCatalog(), maxWriteLag: s.config.MaxWriteLag,
-		epochs: map[epochKey]epoch{}, pruned: make([]uint64, s.log.Partitions()),
+		catalog: emptyCatalog(), constants: constants{s.config.MaxWriteLag, s.config.MaxRequestLag},
+		epochs: map[epochKey]epoch{}, pruned: make([]uint64, s.log.Partitions()), prunedRequests: make([]uint64, s.log.Partitions()),
 		seen: newSeenTypes(&s.metrics),
 	}
 	a.vector.Next = make([]uint64, s.log.Partitions())
@@ -200,7 +201,7 @@ func (a *applier) loadCatalog() error {
 		return fmt.Errorf("%w: it was written in format %d, this program reads %d: use a newer one", ErrFormat, stored.Genesis.Format, FormatVersion)
 	}
 	a.catalog.genesis, a.catalog.nextID, a.catalog.incarnation = stored.Genesis, stored.NextID, a.vector.Incarnation
-	a.maxWriteLag = stored.Genesis.MaxWriteLag
+	a.constants = stored.Genesis.constants()
 	return a.each([]byte{prefixCollection}, func(_, value []byte) error {
 		var c Collection
 		if err := json.Unmarshal(value, &c); err != nil {

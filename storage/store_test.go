@@ -415,7 +415,7 @@ func TestLargeBeforeImages(t *testing.T) {
 				done <- err
 			}()
 		}
-		for len(r.store.requests) < documents {
+		for r.store.pending.count() < documents {
 			runtime.Gosched()
 		}
 	})

@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/freshetdb/freshet/ingest"
@@ -34,15 +33,27 @@ type Outcome struct {
 
 // request is what a caller waits for: records that are appended together, or not at all.
 type request struct {
-	items  []item
-	single [1]item
-	bytes  int
-	done   chan answer // capacity 1
+	items   []item
+	single  [1]item
+	bytes   int
+	counted bool         // in pending's bounds
+	head    *speculation // that its write led to; nil if it is no such write
+	finish  func(answer) // called once, on the apply loop: it does bounded work
 }
+
+// recordOverheadBytes is about what a request costs beside its document.
+const recordOverheadBytes = 512
 
 type answer struct {
 	vector matcher.Vector
 	err    error
+}
+
+// waitable makes a request one that wait waits for.
+func (r *request) waitable() <-chan answer {
+	done := make(chan answer, 1)
+	r.finish = func(a answer) { done <- a }
+	return done
 }
 
 // Head reads the current state of a key. It may be superseded as it is returned: a write that builds on it is decided
@@ -75,30 +86,10 @@ func (s *Store) Head(c Collection, id string) (Head, error) {
 // Write has an attempt decided. It returns once the outcome is durable and applied. ErrOutcomeUnknown: it may have
 // been, or may yet be, accepted; every other error: it was not and will not be.
 func (s *Store) Write(ctx context.Context, a Attempt) (Outcome, error) {
-	r := &request{done: make(chan answer, 1)}
-	r.single[0] = item{
-		partition: PartitionOf(a.Collection.App, a.Collection.Name, a.ID, s.log.Partitions()-1),
-		after:     a.After,
-		hint:      a.Head.Document,
-		record: ingest.Record{
-			Kind:       ingest.RecordWrite,
-			Collection: a.Collection.ID,
-			Epoch:      a.Collection.Epoch,
-			ID:         a.ID,
-			Operation:  operationOf(a.Head.Document, a.After),
-			WriteID:    a.WriteID,
-			Base:       a.Head.WriteID,
-			ReadTo:     a.Head.ReadTo,
-			Control:    s.published.Load().vector.Next[matcher.ControlPartition],
-		},
-	}
-	it := &r.single[0]
-	if a.After != nil {
-		it.record.After = a.After.Text()
-		it.record.Generation = a.After.Revision().Generation
-	}
-	r.items = r.single[:]
-	r.bytes = len(it.record.After) + len(a.ID) + 128
+	r := s.newRequest(a.Collection, a.ID)
+	it := &r.items[0]
+	it.build(a.Head, a.WriteID, a.After)
+	r.bytes += len(it.record.After)
 	vector, err := s.submit(ctx, r)
 	if err != nil {
 		return Outcome{}, err
@@ -109,6 +100,32 @@ func (s *Store) Write(ctx context.Context, a Attempt) (Outcome, error) {
 	return Outcome{Accepted: it.verdict == accepted, Position: vector}, nil
 }
 
+// newRequest makes a request of one write that is not computed yet.
+func (s *Store) newRequest(c Collection, id string) *request {
+	r := &request{bytes: recordOverheadBytes + len(id)}
+	r.items = r.single[:]
+	r.items[0] = item{
+		partition: PartitionOf(c.App, c.Name, id, s.log.Partitions()-1),
+		record: ingest.Record{
+			Kind: ingest.RecordWrite, Collection: c.ID, Epoch: c.Epoch, ID: id,
+			Control: s.published.Load().vector.Next[matcher.ControlPartition],
+		},
+	}
+	return r
+}
+
+// build makes the item a write over head.
+func (it *item) build(head Head, id matcher.WriteID, after *matcher.Document) {
+	it.after, it.hint = after, head.Document
+	r := &it.record
+	r.Operation = operationOf(head.Document, after)
+	r.WriteID, r.Base, r.ReadTo = id, head.WriteID, head.ReadTo
+	r.After, r.Generation = nil, 0
+	if after != nil {
+		r.After, r.Generation = after.Text(), after.Revision().Generation
+	}
+}
+
 // submit hands a request to the loop, by way of the log or directly, and waits for its answer.
 func (s *Store) submit(ctx context.Context, r *request) (matcher.Vector, error) {
 	if s.config.Attempts {
@@ -117,27 +134,20 @@ func (s *Store) submit(ctx context.Context, r *request) (matcher.Vector, error) 
 	if err := ctx.Err(); err != nil {
 		return matcher.Vector{}, err
 	}
-	s.metrics.WaitingWrites.Add(1)
-	defer s.metrics.WaitingWrites.Add(-1)
-	select {
-	case <-s.stopped:
-		return matcher.Vector{}, ErrStopped
-	case s.requests <- r:
-	default:
-		return matcher.Vector{}, fmt.Errorf("%w (%d)", ErrOverloaded, MaxWaitingWrites)
+	done := r.waitable()
+	if _, err := s.pending.put(r, nil); err != nil {
+		return matcher.Vector{}, err
 	}
+	return s.wait(ctx, done)
+}
+
+// wait waits for the answer to a request that was put in line.
+func (s *Store) wait(ctx context.Context, done <-chan answer) (matcher.Vector, error) {
 	select {
-	case a := <-r.done:
+	case a := <-done:
 		return a.vector, a.err
 	case <-ctx.Done():
 		return matcher.Vector{}, errors.Join(ErrOutcomeUnknown, ctx.Err())
-	case <-s.stopped:
-	}
-	select {
-	case a := <-r.done:
-		return a.vector, a.err
-	default:
-		return matcher.Vector{}, ErrStopped // it was still waiting when the loop ended
 	}
 }
 
@@ -211,9 +221,9 @@ func (s *Store) fenceItem(partition int, c matcher.CollectionID, epoch uint32, f
 func controlRequest(body controlBody, id matcher.WriteID) *request {
 	text := encodeBody(body)
 	return &request{
-		items: []item{{partition: matcher.ControlPartition, record: ingest.Record{Kind: ingest.RecordControl, WriteID: id, Body: text}}},
-		bytes: len(text),
-		done:  make(chan answer, 1),
+		items:  []item{{partition: matcher.ControlPartition, record: ingest.Record{Kind: ingest.RecordControl, WriteID: id, Body: text}}},
+		bytes:  len(text) + recordOverheadBytes,
+		finish: func(answer) {},
 	}
 }
 
