@@ -180,3 +180,10 @@ func diff(got, want map[string]string) string {
 	}
 	return ""
 }
+
+// count is how many groups were released.
+func (c *checker) count() int {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.groups
+}

@@ -4,8 +4,8 @@
 // against the state before it, makes them durable, commits one Pebble batch, answers the writers and releases the
 // changes to the listener. Two ways lead into it, and both decide with the same function:
 //
-//   - embedded (sequencer.go): writes are decided first, and only accepted ones are appended to the log; a replay
-//     decides nothing again;
+//   - embedded (sequencer.go): writes wait in line (pending.go), are decided first, and only accepted ones are appended to
+//     the log; a replay decides nothing again;
 //   - a log of attempts (follower.go): writes are appended first, and decided as they come out of the log.
 //
 // Invariants (tests cite them by number):
@@ -22,7 +22,14 @@
 //  7. A log segment is let go only below the flushed vector.
 //  8. The loop does bounded work: groups are bounded in writes and bytes; long reads run beside it on snapshots.
 //  9. The types that a collection has shown are those of all its documents since the fence, whatever became of them.
+//  10. A write is computed from the last state of its key that is on its way (its head), in the order in which writes get
+//     in line; readers never see a head, and no writer is told anything of it before it is applied. What builds on a
+//     rejected write is rejected with it. Over a log of attempts writes are computed from applied states alone.
+//  11. A write that was accepted under a request id is made once for MaxRequestLag offsets: a repeat is answered with its
+//     outcome, another request under the same id is refused. Both are decided from the log partition alone (3), so they
+//     hold over attempts, nodes and restarts.
 //
 // The caller starts Run. What the store starts beside it is bounded and ends by itself: one append at a time, one wait
-// for a Pebble flush, and over a log of attempts the tail of the log and the completion of fences. Left out on purpose: access rules, update operators, times (gateway), windows (matcher), frames (fanout).
+// for a Pebble flush, and over a log of attempts the tail of the log and the completion of fences.
+// Left out on purpose: access rules, update operators, times (gateway), windows (matcher), frames (fanout).
 package storage

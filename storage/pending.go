@@ -14,6 +14,8 @@ import (
 // One mutex is above all of it: a write becomes the head of its key and the last in line in one step, so what builds on
 // a head is always behind it. Nothing is called and nothing waits under it.
 type pending struct {
+	metrics *Metrics
+
 	mutex    sync.Mutex
 	closed   error      // why nothing more is taken
 	waiting  []*request // not taken by the loop yet
@@ -41,9 +43,10 @@ type standing struct {
 	settled  uint64 // groups settled when it was read
 }
 
-func newPending() *pending {
+func newPending(metrics *Metrics) *pending {
 	return &pending{
-		wake: make(chan struct{}, 1), heads: map[cacheKey]*speculation{}, ids: map[requestKey]struct{}{},
+		metrics: metrics,
+		wake:    make(chan struct{}, 1), heads: map[cacheKey]*speculation{}, ids: map[requestKey]struct{}{},
 	}
 }
 
@@ -89,6 +92,7 @@ func (p *pending) put(r *request, seen *standing) (place, error) {
 	}
 	r.counted = true
 	p.requests++
+	p.metrics.WaitingWrites.Add(1)
 	p.bytes += int64(r.bytes)
 	p.waiting = append(p.waiting, r)
 	if p.idle {
@@ -155,6 +159,7 @@ func (p *pending) settle(requests []*request) {
 	for _, r := range requests {
 		if r.counted {
 			p.requests--
+			p.metrics.WaitingWrites.Add(-1)
 			p.bytes -= int64(r.bytes)
 		}
 		if r.head == nil {
@@ -180,11 +185,4 @@ func (p *pending) close(reason error) {
 	if p.closed == nil {
 		p.closed = reason
 	}
-}
-
-// count is how many requests wait or are being applied.
-func (p *pending) count() int {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	return p.requests
 }

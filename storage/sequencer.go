@@ -228,7 +228,7 @@ const memtableOverheadBytes = 64
 // answer tells the writers of a group that is durable and readable, or had nothing to write.
 func (s *Store) answer(requests []*request) {
 	vector := s.published.Load().vector
-	s.settle(requests)
+	s.pending.settle(requests) // after it was published: who finds no head finds the applied state
 	for _, r := range requests {
 		r.finish(answer{vector: vector})
 	}
@@ -237,17 +237,11 @@ func (s *Store) answer(requests []*request) {
 // fail answers a group that did not become durable for certain.
 func (s *Store) fail(requests []*request, err error) error {
 	s.pending.close(ErrStopped)
-	s.settle(requests)
+	s.pending.settle(requests)
 	for _, r := range requests {
 		r.finish(answer{err: errors.Join(ErrOutcomeUnknown, err)})
 	}
 	return err
-}
-
-// settle comes once the group is published, so that who finds no head finds the applied state.
-func (s *Store) settle(requests []*request) {
-	s.pending.settle(requests)
-	s.metrics.WaitingWrites.Store(int64(s.pending.count()))
 }
 
 // abandon answers what still waits when the loop has ended: it was not taken, so it is not made.
@@ -258,7 +252,7 @@ func (s *Store) abandon() {
 		if len(left) == 0 {
 			return
 		}
-		s.settle(left)
+		s.pending.settle(left)
 		for _, r := range left {
 			r.finish(answer{err: ErrStopped})
 		}

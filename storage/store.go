@@ -69,11 +69,11 @@ func Open(cfg Config, log ingest.Log) (*Store, error) {
 		failure: failure{failed: make(chan struct{})},
 		config:  cfg,
 		log:     log,
-		pending: newPending(),
 		tasks:   make(chan *task, MaxWaitingTasks),
 		ready:   make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
+	s.pending = newPending(&s.metrics)
 	if err := s.writeIDs.seed(); err != nil {
 		return nil, err
 	}

@@ -415,7 +415,7 @@ func TestLargeBeforeImages(t *testing.T) {
 				done <- err
 			}()
 		}
-		for r.store.pending.count() < documents {
+		for int(r.store.Metrics().WaitingWrites.Load()) < documents {
 			runtime.Gosched()
 		}
 	})

@@ -56,6 +56,7 @@ var modules = map[string][]string{
 	"github.com/tidwall/gjson":            {"matcher"},
 	"github.com/golang/geo":               {"matcher"},
 	"github.com/cockroachdb/pebble":       {"storage"},
+	"github.com/anishathalye/porcupine":   {"storage"},
 	"github.com/maypok86/otter":           {"storage"},
 	"github.com/segmentio/kafka-go":       {"ingest"},
 	"github.com/hashicorp/memberlist":     {"cluster"},
