@@ -17,6 +17,7 @@ const (
 	FrameProgress     FrameType = "progress"
 	FrameUnsubscribed FrameType = "unsubscribed"
 	FrameError        FrameType = "error"   // Err says why; the gateway writes the problem
+	FrameWritten      FrameType = "written" // the answer to a write; Subscription is the client's id of it
 	FrameControl      FrameType = "control" // Body is a whole frame that the gateway made (hello, error without id ...)
 )
 

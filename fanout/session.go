@@ -142,12 +142,18 @@ func (s *Session) Unsubscribe(id string) {
 // Control queues a whole frame of the gateway's. It fails with ErrSlowSession, which ends the session, or the error
 // of a session that is over.
 func (s *Session) Control(frame []byte) error {
+	return s.Answer(Frame{Type: FrameControl, Body: frame})
+}
+
+// Answer queues a frame of the gateway's that is never dropped: what a client asked for beside subscriptions. It fails
+// as Control does. It may be called on the apply loop.
+func (s *Session) Answer(f Frame) error {
 	s.mu.Lock()
 	if s.err != nil {
 		defer s.mu.Unlock()
 		return s.err
 	}
-	over := s.answer(Frame{Type: FrameControl, Body: frame})
+	over := s.answer(f)
 	err := s.err
 	s.mu.Unlock()
 	s.settle(over, err != nil)

@@ -83,7 +83,7 @@ func (c *call) empty(status int) error {
 }
 
 func (c *call) setPosition(v matcher.Vector) {
-	c.w.Header().Set("Freshet-Position", v.String())
+	c.w.Header().Set("Freshet-Position", c.positions.text(v))
 }
 
 // path is the URL path of a document of the call's app, escaped.

@@ -21,6 +21,7 @@ func clientFrames() []clientFrame {
 		{"auth", []string{"token"}, "The access token, where the handshake could not carry it. Answered by `authenticated`.", (*socket).takeAuth, true},
 		{"subscribe", subscribe, "Registers a live query. Answered by `subscribed`, then `result`, then a `change` for every write that changes the result.", (*socket).takeSubscribe, false},
 		{"unsubscribe", []string{"id"}, "Ends a subscription. Answered by `unsubscribed`, an unknown id too.", (*socket).takeUnsubscribe, false},
+		{"write", append([]string{"id"}, writeNames...), "Makes a write. Answered by `written`, or by `error` with its id. Writes are made in the order of their frames; an answer comes before the changes that its write causes on this session.", (*socket).takeWrite, false},
 		{"pong", nil, "Answers `ping`.", (*socket).takePong, true},
 	}
 }
@@ -49,7 +50,8 @@ var ServerFrames = []ServerFrame{
 	{"change", []string{"id", "events", "position"}, "What one write changes in the result; its events apply in sequence."},
 	{"progress", []string{"position"}, "Every subscription of this session has been sent everything up to this position."},
 	{"unsubscribed", []string{"id"}, "The last frame of a subscription that was ended; the id is free again."},
-	{"error", []string{"id", "problem"}, "With an id: the subscription has ended, or never began, and this is its last frame. Without: a frame was refused, and nothing ended."},
+	{"written", []string{"id", "_id", "_rev", "position"}, "The write is durable and can be read. No `_rev` after a delete."},
+	{"error", []string{"id", "problem"}, "With an id: the subscription has ended, or never began, or the write was not made, and this is its last frame. Without: a frame was refused, and nothing ended."},
 	{"ping", nil, "Answer with `pong`, or let the WebSocket's own ping be answered; a silent client is closed."},
 }
 

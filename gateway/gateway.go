@@ -16,14 +16,15 @@ import (
 
 // Gateway answers clients.
 type Gateway struct {
-	cfg     Config
-	store   *storage.Store
-	hubs    *fanout.Hubs
-	access  access
-	metrics *metrics
-	routes  map[string]map[string]handler
-	frames  map[string]clientFrame
-	now     func() time.Time
+	cfg       Config
+	store     *storage.Store
+	hubs      *fanout.Hubs
+	access    access
+	metrics   *metrics
+	routes    map[string]map[string]handler
+	frames    map[string]clientFrame
+	positions positions
+	now       func() time.Time
 
 	frameNames  []string
 	sockets     socketSet

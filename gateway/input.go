@@ -19,6 +19,7 @@ import (
 type input struct {
 	fromURL bool
 	values  map[string][]byte // URL: the decoded text; JSON: the raw value
+	frame   []byte            // whole text of a frame
 	err     error
 }
 

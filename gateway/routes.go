@@ -37,6 +37,7 @@ func routeTable() map[string]map[string]handler {
 		"/db/{collection}:explain":  {"GET": (*call).explain, "POST": (*call).explain},
 		"/db/{collection}:settings": {"GET": (*call).settings},
 		"/db/{collection}:truncate": {"POST": (*call).truncate},
+		"/bulk":                     {"POST": (*call).bulk},
 		"/live":                     {"GET": (*call).live},
 	}
 }
@@ -69,6 +70,8 @@ func parseRoute(escaped string) (route, error) {
 		segments = segments[2:]
 	}
 	switch {
+	case segments[0] == "bulk" && len(segments) == 1:
+		rt.pattern = "/bulk"
 	case segments[0] == "live" && len(segments) == 1:
 		rt.pattern = "/live"
 	case segments[0] == "db" && len(segments) == 1:

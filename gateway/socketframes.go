@@ -30,12 +30,15 @@ func (s *socket) takeMessage(text []byte) {
 
 // takeFrame takes one frame. What is wrong with it is answered; what is no frame at all ends the socket.
 func (s *socket) takeFrame(text []byte) {
+	if s.takeWriteText(text) {
+		return
+	}
 	fields, err := decodeObject(text)
 	if err != nil {
 		s.close(closeProtocol)
 		return
 	}
-	in := &input{values: fields}
+	in := &input{values: fields, frame: text}
 	name := in.text("type")
 	frame, known := s.g.frames[name]
 	if !known {
@@ -121,10 +124,7 @@ func (s *socket) takeSubscribe(in *input) error {
 	case collection == "":
 		return &Problem{Code: "field-invalid", Path: "/collection", Detail: "A subscription needs the name of a collection."}
 	}
-	s.mu.Lock()
-	_, used := s.ids[id]
-	s.mu.Unlock()
-	if used {
+	if s.idInUse(id) {
 		return &Problem{Code: "id-in-use", Path: "/id", Detail: fmt.Sprintf("The id %q is in use in this session; unsubscribe it first, or choose another.", id)}
 	}
 	q, err := readQuery(in)
@@ -136,7 +136,7 @@ func (s *socket) takeSubscribe(in *input) error {
 	}
 	// The id is taken before the subscription can end, so that its end is never missed.
 	s.mu.Lock()
-	s.ids[id] = struct{}{}
+	s.ids[id] = useSubscription
 	s.mu.Unlock()
 	if err := s.g.subscribe(s.ctx, s.session, id, s.app, collection, q); err != nil {
 		s.mu.Lock()
@@ -155,9 +155,15 @@ func (s *socket) takeUnsubscribe(in *input) error {
 	if id == "" || len(id) > MaxSubscriptionIDBytes {
 		return &Problem{Code: "field-invalid", Path: "/id", Limit: MaxSubscriptionIDBytes, Detail: "An unsubscribe frame needs the id of a subscription."}
 	}
-	s.session.Unsubscribe(id)
 	s.mu.Lock()
-	delete(s.ids, id)
+	use := s.ids[id]
+	if use == useSubscription {
+		delete(s.ids, id)
+	}
 	s.mu.Unlock()
+	if use == useWrite {
+		return &Problem{Code: "id-in-use", Path: "/id", Detail: fmt.Sprintf("The id %q is that of a write on its way, which cannot be taken back.", id)}
+	}
+	s.session.Unsubscribe(id)
 	return nil
 }

@@ -36,10 +36,21 @@ type socket struct {
 	batch         atomic.Bool
 	authenticated bool // of the reader alone
 
+	writes  chan struct{} // holds a value for each write whose answer was not taken; its capacity is the bound
+	written chan struct{} // closed once nothing more is written to the socket
+
 	mu      sync.Mutex
-	ids     map[string]struct{} // of the subscriptions whose last frame was not written yet
+	ids     map[string]idUse // of the subscriptions and writes whose last frame was not written yet
 	closing bool
 }
+
+// idUse is what a client's id stands for.
+type idUse uint8
+
+const (
+	useSubscription idUse = iota + 1
+	useWrite
+)
 
 // socketBuffers are lent to connections while gorilla writes, which is in the handshake alone.
 var socketBuffers sync.Pool
@@ -90,7 +101,8 @@ func (g *Gateway) serveSocket(conn *websocket.Conn, app string, authenticated bo
 	ctx, cancel := context.WithCancel(g.background)
 	defer cancel()
 	s := &socket{
-		g: g, app: app, conn: conn, ctx: ctx, session: g.hubs.NewSession(), ids: map[string]struct{}{}, authenticated: authenticated,
+		g: g, app: app, conn: conn, ctx: ctx, session: g.hubs.NewSession(), ids: map[string]idUse{}, authenticated: authenticated,
+		writes: make(chan struct{}, MaxSessionWrites), written: make(chan struct{}),
 		writer: &socketWriter{conn: conn.NetConn(), timeout: g.cfg.WriteTimeout, sent: g.metrics.sentFrames},
 	}
 	defer func() { _ = conn.Close() }() // a second close does nothing
@@ -146,11 +158,12 @@ func (s *socket) beat() *time.Timer {
 func (g *Gateway) hello() []byte {
 	l := g.cfg.Limits
 	text, err := json.Marshal(map[string]any{
-		"type": "hello", "session": uuid.NewString(), "version": g.cfg.Version, "features": []string{"batch", "resume"},
+		"type": "hello", "session": uuid.NewString(), "version": g.cfg.Version, "features": []string{"batch", "write", "resume"},
 		"heartbeatSeconds": g.cfg.HeartbeatInterval.Seconds(),
 		"limits": map[string]any{
 			"maxFrameBytes": g.cfg.MaxFrameBytes, "maxQueryBytes": l.MaxQueryBytes, "maxWindow": l.MaxWindow,
 			"maxResultDocuments": l.MaxResultDocuments, "maxDocumentBytes": l.MaxDocumentBytes,
+			"maxSessionWrites": MaxSessionWrites,
 		},
 	})
 	if err != nil { // strings and numbers always encode
@@ -161,6 +174,7 @@ func (g *Gateway) hello() []byte {
 
 // write hands the session's frames to the socket until either ends (invariant 6).
 func (s *socket) write() {
+	defer close(s.written)
 	var frames []fanout.Frame
 	for {
 		var err error
@@ -181,18 +195,6 @@ func (s *socket) write() {
 			return
 		}
 		clear(frames)
-	}
-}
-
-// forgetEnded frees the ids of subscriptions that end with these frames, before a client can see them.
-func (s *socket) forgetEnded(frames []fanout.Frame) {
-	for i := range frames {
-		if frames[i].Type == fanout.FrameError {
-			s.g.note(problemOf(frames[i].Err), "live query")
-			s.mu.Lock()
-			delete(s.ids, frames[i].Subscription)
-			s.mu.Unlock()
-		}
 	}
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,8 +78,11 @@ func (g *Gateway) compute(w *writeRequest, c storage.Collection, current *matche
 // collectionOf finds the collection of a write. Under Dev the first write that would succeed makes it.
 func (g *Gateway) collectionOf(ctx context.Context, w *writeRequest) (storage.Collection, error) {
 	collection, found, err := g.collection(w.app, w.collection)
-	if found || err != nil {
-		return collection, err
+	if found {
+		return collection, nil
+	}
+	if badName := checkCollectionName(w.collection); badName != nil || err != nil {
+		return collection, cmp.Or(badName, err)
 	}
 	if _, err := g.compute(w, collection, nil, g.store.NewWriteID()); err != nil {
 		return collection, err

@@ -1,0 +1,202 @@
+package gateway
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/freshetdb/freshet/storage"
+)
+
+// hold keeps the apply loop at a boundary until release is closed.
+func (s *testServer) hold(release <-chan struct{}) error {
+	return s.store.Boundary(s.t.Context(), func(n *storage.Snapshot) {
+		if err := n.Close(); err != nil {
+			s.t.Error(err)
+		}
+		<-release
+	})
+}
+
+const ndjson = "Content-Type: " + contentNDJSON
+
+// answers are the lines of a bulk answer.
+func (r reply) answers() (lines []map[string]any) {
+	r.t.Helper()
+	for line := range strings.Lines(r.body) {
+		var m map[string]any
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			r.t.Fatalf("%v in %q", err, line)
+		}
+		lines = append(lines, m)
+	}
+	return lines
+}
+
+// Each line has its answer in order; a bad one does not end the rest; a collection of its own for each.
+func TestBulk(t *testing.T) {
+	s := startDev(t)
+	long := strings.Repeat("x", int(s.gateway.cfg.MaxBodyBytes))
+	rows := []struct {
+		line string
+		want string // status or code
+	}{
+		{`{"operation":"insert","collection":"pages","document":{"_id":"a","n":1}}`, "201"},
+		{`{"operation":"insert","collection":"pages","document":{"_id":"a","n":1}}`, "already-exists"},
+		{`{"operation":"update","collection":"pages","_id":"a","update":{"$inc":{"n":1}}}`, "200"},
+		{``, ""},
+		{`no JSON`, "json-invalid"},
+		{`[]`, "document-invalid"},
+		{`{"operation":"update","collection":"pages","_id":"b","update":{"$inc":{"n":1}}}`, "document-not-found"},
+		{`{"operation":"replace","collection":"others","_id":"b","document":{"n":5}}`, "201"},
+		{`{"operation":"replace","collection":"others","_id":"b","document":{"x":"` + long + `"}}`, "body-too-large"},
+		{`{"operation":"replace","collection":"others","_id":"b","document":{"x":"` + long[:s.gateway.cfg.Limits.MaxDocumentBytes] + `"}}`, "document-too-large"},
+		{`  {"operation":"replace","collection":"others","_id":"b","document":{"n":6}}  `, "200"},
+		{`{"operation":"insert","collection":"pages","document":{"n":7},"idempotencyKey":"k"}`, "201"},
+		{`{"operation":"insert","collection":"pages","document":{"n":7},"idempotencyKey":"k"}`, "201"},
+		{`{"operation":"insert","collection":"pages","document":{"n":8},"idempotencyKey":"k"}`, "idempotency-key-reused"},
+		{`{"operation":"insert","collection":"pages","document":{"n":8},"type":"write"}`, "field-unknown"},
+		{`{"operation":"delete","collection":"pages","_id":"a"}`, "204"},
+		{`{"operation":"delete","collection":"pages","_id":"a"}`, "document-not-found"},
+		{`{"operation":"insert","collection":"pages","document":{"_id":"a","n":9}}`, "201"},
+	}
+	var body strings.Builder
+	for i, row := range rows {
+		body.WriteString(row.line)
+		if i < len(rows)-1 { // the last line needs no end
+			body.WriteString("\n")
+		}
+	}
+	answers := s.do("POST", "/v1/bulk", body.String(), ndjson).want(200).answers()
+	var ids []any
+	for i, row := range rows {
+		if row.want == "" {
+			continue
+		}
+		if len(answers) == 0 {
+			t.Fatalf("line %d has no answer", i+1)
+		}
+		a := answers[0]
+		answers = answers[1:]
+		got := fmt.Sprint(a["status"])
+		if p, refused := a["problem"].(map[string]any); refused {
+			got = p["code"].(string)
+		} else if a["_id"] == "" || a["position"] == "" || (a["_rev"] == nil) != (row.want == "204") {
+			t.Errorf("line %d: %v", i+1, a)
+		}
+		if a["line"] != float64(i+1) || got != row.want {
+			t.Errorf("line %d: %v, want %s", i+1, a, row.want)
+		}
+		if strings.Contains(row.line, `"k"`) && a["_id"] != nil {
+			ids = append(ids, a["_id"])
+		}
+	}
+	if len(answers) != 0 {
+		t.Errorf("answers too many: %v", answers)
+	}
+	if len(ids) != 2 || ids[0] != ids[1] {
+		t.Errorf("a repeated insert made %v", ids)
+	}
+	if n := s.do("GET", "/v1/db/others/b", "").want(200).object()["n"]; n != 6.0 {
+		t.Errorf("n is %v", n)
+	}
+	s.do("POST", "/v1/bulk", "", ndjson).want(200)
+	s.do("POST", "/v1/bulk", "{}").problem("content-type-unsupported")
+	s.do("GET", "/v1/bulk", "").problem("method-not-allowed")
+	s.do("POST", "/v1/bulk?x=1", "", ndjson).problem("parameter-unknown")
+}
+
+// Answers come while the request is being sent; writes to one document are made in order; the log groups them.
+func TestBulkStreams(t *testing.T) {
+	s := startDev(t)
+	body, lines := io.Pipe()
+	r := s.request("POST", s.base+"/v1/bulk", "", ndjson)
+	r.Body, r.ContentLength = body, -1
+	sent := make(chan error, 1)
+	first := make(chan struct{})
+	const writes = 5000
+	go func() {
+		write := func(i int) error {
+			_, err := fmt.Fprintf(lines, `{"operation":"update","collection":"pages","_id":"p%d","update":{"$push":{"log":%d}}}`+"\n", i%3, i)
+			return err
+		}
+		for i := range 3 {
+			if _, err := fmt.Fprintf(lines, `{"operation":"insert","collection":"pages","document":{"_id":"p%d"}}`+"\n", i); err != nil {
+				sent <- err
+				return
+			}
+		}
+		<-first // it is answered before anything more is sent
+		for i := range writes {
+			if err := write(i); err != nil {
+				sent <- err
+				return
+			}
+		}
+		sent <- lines.Close()
+	}()
+	before := s.store.Metrics().Groups.Load()
+	answer, err := http.DefaultClient.Do(r)
+	must(t, err)
+	defer answer.Body.Close()
+	in := bufio.NewScanner(answer.Body)
+	for n := 1; in.Scan(); n++ {
+		var a struct{ Line, Status int }
+		must(t, json.Unmarshal(in.Bytes(), &a))
+		if want := 200 + min(1, max(0, 4-n)); a.Line != n || a.Status != want {
+			t.Fatalf("answer %d: %s", n, in.Text())
+		}
+		if n == 3 {
+			close(first)
+		}
+	}
+	must(t, in.Err())
+	must(t, <-sent)
+	total := 0
+	for id := range 3 {
+		log := s.do("GET", fmt.Sprintf("/v1/db/pages/p%d", id), "").want(200).object()["log"].([]any)
+		for i, n := range log {
+			if n != float64(3*i+id) {
+				t.Fatalf("p%d: write %v was made in place %d", id, n, i)
+			}
+		}
+		total += len(log)
+	}
+	if total != writes {
+		t.Errorf("%d of %d writes were made", total, writes)
+	}
+	if groups := s.store.Metrics().Groups.Load() - before; groups > writes/8 {
+		t.Errorf("%d groups for %d writes", groups, writes)
+	}
+}
+
+// A bulk request that is being read when the server stops is told which lines were not.
+func TestBulkDrains(t *testing.T) {
+	s := startDev(t)
+	body, lines := io.Pipe()
+	r := s.request("POST", s.base+"/v1/bulk", "", ndjson)
+	r.Body, r.ContentLength = body, -1
+	go func() {
+		if _, err := io.WriteString(lines, `{"operation":"insert","collection":"pages","document":{"_id":"p"}}`+"\n"); err != nil {
+			t.Error(err)
+		}
+	}()
+	answer, err := http.DefaultClient.Do(r)
+	must(t, err)
+	defer answer.Body.Close()
+	in := bufio.NewScanner(answer.Body)
+	if !in.Scan() || !strings.Contains(in.Text(), `"status":201`) {
+		t.Fatalf("%s %v", in.Text(), in.Err())
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.stop() }()
+	if !in.Scan() || !strings.HasPrefix(in.Text(), `{"line":2,"problem":`) || !strings.Contains(in.Text(), `"code":"draining"`) {
+		t.Fatalf("%s %v", in.Text(), in.Err())
+	}
+	_ = lines.Close() // nobody reads it any more
+	must(t, <-stopped)
+}
