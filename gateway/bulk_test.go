@@ -118,7 +118,7 @@ func TestBulkStreams(t *testing.T) {
 	r.Body, r.ContentLength = body, -1
 	sent := make(chan error, 1)
 	first := make(chan struct{})
-	const writes = 5000
+	const writes = 1500
 	go func() {
 		write := func(i int) error {
 			_, err := fmt.Fprintf(lines, `{"operation":"update","collection":"pages","_id":"p%d","update":{"$push":{"log":%d}}}`+"\n", i%3, i)

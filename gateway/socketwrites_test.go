@@ -71,7 +71,7 @@ func TestSocketPipeline(t *testing.T) {
 	k.send(`{"type":"subscribe","id":"s","collection":"pages","fields":["n"]}`)
 	k.want("subscribed", "s")
 	k.want("result", "s")
-	const writes = 4 * MaxSessionWrites
+	const writes = 2*MaxSessionWrites + 100
 	go func() {
 		for i := range writes {
 			k.send(`{"type":"write","id":"w%d","operation":"update","collection":"pages","_id":"p","update":{"$push":{"log":%d},"$set":{"n":%d}}}`, i, i, i)

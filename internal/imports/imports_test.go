@@ -55,7 +55,7 @@ var testRooms = map[string][]string{
 var modules = map[string][]string{
 	"github.com/tidwall/gjson":            {"matcher"},
 	"github.com/golang/geo":               {"matcher"},
-	"github.com/cockroachdb/pebble":       {"storage"},
+	"github.com/cockroachdb/pebble":       {"storage", "loadtest"},
 	"github.com/anishathalye/porcupine":   {"storage"},
 	"github.com/maypok86/otter":           {"storage"},
 	"github.com/segmentio/kafka-go":       {"ingest"},
