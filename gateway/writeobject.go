@@ -135,7 +135,7 @@ func (g *Gateway) beginWrite(app string, in writeInput, done func(id string, w s
 func (g *Gateway) appendWritten(dst []byte, id string, w storage.Written) []byte {
 	dst = matcher.AppendString(append(dst, `"_id":`...), []byte(id))
 	if w.Document != nil {
-		dst = append(append(append(dst, `,"_rev":"`...), w.Document.Revision().String()...), '"')
+		dst = append(w.Document.Revision().AppendText(append(dst, `,"_rev":"`...)), '"')
 	}
 	dst = append(append(dst, `,"position":"`...), g.positions.text(w.Position)...)
 	return append(dst, '"')

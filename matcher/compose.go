@@ -46,7 +46,7 @@ func Compose(m Metadata, user Value, limits Limits) (*Document, error) {
 	}
 	text := make([]byte, 0, size)
 	text = AppendString(append(text, `{"_id":`...), []byte(m.ID))
-	text = append(append(text, `,"_rev":"`...), m.Revision.String()...)
+	text = m.Revision.AppendText(append(text, `,"_rev":"`...))
 	text = appendDateValue(append(text, `","_createdAt":`...), m.CreatedAt, valuesStored)
 	text = appendDateValue(append(text, `,"_updatedAt":`...), m.UpdatedAt, valuesStored)
 	if len(m.ACL) > 0 {

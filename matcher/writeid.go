@@ -3,7 +3,6 @@ package matcher
 import (
 	"encoding/base32"
 	"strconv"
-	"strings"
 )
 
 // WriteID names one attempt to write, uniquely. The zero WriteID means "no document".
@@ -24,21 +23,58 @@ type Revision struct {
 
 // String returns `<generation>-<write id>`.
 func (r Revision) String() string {
-	return strconv.FormatUint(r.Generation, 10) + "-" + r.WriteID.String()
+	var room [42]byte // 20 digits at most, a hyphen, 20 characters
+	return string(r.AppendText(room[:0]))
 }
 
-// ParseRevision reads what Revision.String writes; ok is false for any other text.
+// AppendText appends what String returns to dst.
+func (r Revision) AppendText(dst []byte) []byte {
+	dst = append(strconv.AppendUint(dst, r.Generation, 10), '-')
+	return writeIDText.AppendEncode(dst, r.WriteID[:])
+}
+
+const writeIDTextBytes = 20
+
+// base32Digits is the value of each character of a write id, 0xff for all others.
+var base32Digits = func() (digits [256]byte) {
+	for i := range digits {
+		digits[i] = 0xff
+	}
+	for i, c := range []byte("0123456789abcdefghijklmnopqrstuv") {
+		digits[c] = byte(i)
+	}
+	return digits
+}()
+
+// ParseRevision reads what Revision.String writes; ok is false for any other text. It lies on the path of every write.
 func ParseRevision(text string) (r Revision, ok bool) {
-	generation, id, found := strings.Cut(text, "-")
-	if !found || len(id) != 20 {
+	hyphen := len(text) - writeIDTextBytes - 1
+	if hyphen < 1 || hyphen > 20 || text[hyphen] != '-' || text[0] == '0' || text[0] == '+' {
 		return Revision{}, false
 	}
-	var err error
-	if r.Generation, err = strconv.ParseUint(generation, 10, 64); err != nil || r.Generation == 0 {
+	generation, err := strconv.ParseUint(text[:hyphen], 10, 64)
+	if err != nil {
 		return Revision{}, false
 	}
-	if n, err := writeIDText.Decode(r.WriteID[:], []byte(id)); err != nil || n != len(r.WriteID) {
+	r.Generation = generation
+	bits, held, out := uint(0), uint(0), 0
+	for i := hyphen + 1; i < len(text); i++ {
+		digit := base32Digits[text[i]]
+		if digit == 0xff {
+			return Revision{}, false
+		}
+		bits, held = bits<<5|uint(digit), held+5
+		if held >= 8 {
+			held -= 8
+			if out == len(r.WriteID) {
+				return Revision{}, false
+			}
+			r.WriteID[out] = byte(bits >> held)
+			out++
+		}
+	}
+	if bits&(1<<held-1) != 0 { // String leaves the last bits 0
 		return Revision{}, false
 	}
-	return r, r.String() == text
+	return r, true
 }

@@ -21,7 +21,7 @@ type pebbleReport struct {
 	Writes int
 	CPU    time.Duration
 	Wall   time.Duration
-	Device int64
+	Bytes  int64
 	P50    []time.Duration
 }
 
@@ -43,7 +43,7 @@ func (m *measurement) plainPebble(ctx context.Context) (f figures, err error) {
 	if err := json.Unmarshal(output, &r); err != nil {
 		return f, fmt.Errorf("read the report of plain Pebble: %w", err)
 	}
-	return figures{writes: r.Writes, cpu: r.CPU, wall: r.Wall, device: r.Device, waits: r.P50}, nil
+	return figures{writes: r.Writes, cpu: r.CPU, wall: r.Wall, written: r.Bytes, waits: r.P50}, nil
 }
 
 // servePebble is that child. The folder is kept from round to round, as the server's is.
@@ -54,7 +54,7 @@ func (c config) servePebble(folder string) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	texts := pads(c.bytes)
-	begin, cpu, device := time.Now(), ownCPU(), deviceBytes(os.Getpid())
+	begin, cpu, bytes := time.Now(), ownCPU(), writtenBytes(os.Getpid())
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	var report pebbleReport
@@ -79,7 +79,7 @@ func (c config) servePebble(folder string) (err error) {
 		})
 	}
 	group.Wait()
-	report.Wall, report.CPU, report.Device = time.Since(begin), ownCPU()-cpu, deviceBytes(os.Getpid())-device
+	report.Wall, report.CPU, report.Bytes = time.Since(begin), ownCPU()-cpu, writtenBytes(os.Getpid())-bytes
 	return errors.Join(failed, json.NewEncoder(os.Stdout).Encode(report))
 }
 

@@ -72,18 +72,18 @@ func (c config) validate() error {
 
 // figures are what one way came to, over all rounds.
 type figures struct {
-	writes int
-	cpu    time.Duration
-	wall   time.Duration
-	device int64 // bytes
-	waits  []time.Duration
+	writes  int
+	cpu     time.Duration
+	wall    time.Duration
+	written int64 // bytes
+	waits   []time.Duration
 }
 
 func (f *figures) add(o figures) {
 	f.writes += o.writes
 	f.cpu += o.cpu
 	f.wall += o.wall
-	f.device += o.device
+	f.written += o.written
 	f.waits = append(f.waits, o.waits...)
 }
 
@@ -121,7 +121,7 @@ func (c config) run(ctx context.Context) (err error) {
 func (m *measurement) print(ways []way, results []figures) error {
 	base := results[0]
 	perSecond := func(f figures) float64 { return float64(f.writes) / f.cpu.Seconds() }
-	rows := [][]string{{"way", "writes/s", "us CPU a write", "of plain Pebble", "device bytes a document byte", "p50", "p99"}}
+	rows := [][]string{{"way", "writes/s", "us CPU a write", "of plain Pebble", "bytes written a document byte", "p50", "p99"}}
 	for i, w := range ways {
 		f := results[i]
 		q := load.Measure(f.waits)
@@ -129,7 +129,7 @@ func (m *measurement) print(ways []way, results []figures) error {
 		if f.cpu > 0 {
 			row[2] = fmt.Sprintf("%.1f", float64(f.cpu.Microseconds())/float64(f.writes))
 			row[3] = fmt.Sprintf("%.0f %%", 100*perSecond(f)/perSecond(base))
-			row[4] = fmt.Sprintf("%.1f", float64(f.device)/float64(f.writes*m.bytes))
+			row[4] = fmt.Sprintf("%.1f", float64(f.written)/float64(f.writes*m.bytes))
 		}
 		rows = append(rows, row)
 	}

@@ -114,7 +114,7 @@ func (m *measurement) load(ctx context.Context, name string, clients, each int, 
 	if err != nil {
 		return f, err
 	}
-	device := deviceBytes(m.server.PID())
+	written := writtenBytes(m.server.PID())
 	begin := time.Now()
 	var group sync.WaitGroup
 	parts := make([]figures, clients)
@@ -139,7 +139,7 @@ func (m *measurement) load(ctx context.Context, name string, clients, each int, 
 	group.Wait()
 	f.wall = time.Since(begin)
 	after, err := m.server.CPU()
-	f.cpu, f.device = after-cpu, deviceBytes(m.server.PID())-device
+	f.cpu, f.written = after-cpu, writtenBytes(m.server.PID())-written
 	for i := range parts {
 		f.writes += parts[i].writes
 		f.waits = append(f.waits, parts[i].waits...)
@@ -179,14 +179,15 @@ func (m *measurement) startProfile(ctx context.Context, name string) <-chan erro
 	return done
 }
 
-// deviceBytes is what a process has had written to a device, 0 where the system does not say: proc_pid_io(5).
-func deviceBytes(pid int) int64 {
+// writtenBytes is what a process has written, files and answers together, 0 where the system does not say: proc_pid_io(5).
+// (Its write_bytes counts whole folios of the page cache, many times what is written.)
+func writtenBytes(pid int) int64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "write_bytes: "); ok {
+		if value, ok := strings.CutPrefix(line, "wchar: "); ok {
 			n, _ := strconv.ParseInt(strings.TrimSpace(value), 10, 64) // 0 says that it is not known
 			return n
 		}
