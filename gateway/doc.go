@@ -15,10 +15,13 @@
 //  5. The document id is taken from the escaped path, so that every id that may be stored can be addressed.
 //  6. One session's frames are written whole, in the order in which fanout queued them.
 //  7. A server-sent event carries an id only if a client that has handled it may go on from that id.
+//  8. Writes of one session or bulk request are made in the order in which they came; at most MaxSessionWrites, or
+//     MaxBulkBatches batches of lines, are on their way, and beyond that nothing is read from the client. A session gets
+//     the answer to a write before the changes that it causes.
 //
 // Goroutines: Run starts one per listener and ends them; each WebSocket has the reader (net/http's own goroutine) and
-// one writer; each request is served on net/http's goroutine. All of them end with Run.
+// one writer; each request is served on net/http's goroutine, and a bulk request is read by one more. All of them end with
+// Run.
 //
-// Left out on purpose: users and permissions beyond the one access token, handlers, bulk writes, writes over the
-// socket, resuming without a reset (fanout says how a subscription begins).
+// Left out on purpose: users and permissions beyond the one access token, handlers.
 package gateway

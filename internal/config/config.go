@@ -38,6 +38,7 @@ type Config struct {
 	BlockCacheBytes int64 // blocks of the document store
 	FlushBytes      int64 // unflushed state, replayed after a crash
 	MaxWriteLag     int   // offsets; of a new log
+	MaxRequestLag   int   // offsets; of a new log
 
 	Dev     bool
 	Origins []string // browser origins, "https://app.example"
@@ -75,6 +76,7 @@ func Default() Config {
 		BlockCacheBytes:    64 << 20,
 		FlushBytes:         32 << 20,
 		MaxWriteLag:        1 << 20,
+		MaxRequestLag:      1 << 20,
 		Heartbeat:          25 * time.Second,
 		DrainTimeout:       10 * time.Second,
 		MaxConnections:     20_000,

@@ -75,6 +75,7 @@ func open(cfg config.Config) (*node, error) {
 		BlockCacheBytes: cfg.BlockCacheBytes,
 		FlushBytes:      cfg.FlushBytes,
 		MaxWriteLag:     uint64(cfg.MaxWriteLag),
+		MaxRequestLag:   uint64(cfg.MaxRequestLag),
 		NewIncarnation:  osOnly && !log.CleanStart() || exists(restoredFile(cfg)),
 	}, log)
 	if err != nil {
