@@ -56,6 +56,9 @@ func Compose(m Metadata, user Value, limits Limits) (*Document, error) {
 		}
 		text = AppendValue(append(text, `,"_acl":`...), acl.Root(), valuesStored)
 	}
+	if d, ok := composeTape(text, user, limits); ok {
+		return d, nil
+	}
 	for v := user.First(); v.Exists(); v = v.Next() {
 		if !IsMetadataField(sharedString(v.Name())) {
 			text = AppendString(append(text, ','), v.Name())

@@ -67,11 +67,14 @@ const maxPooledNodes = 1 << 14
 
 // ParseValue is Parse for a text whose root may be any value: a sort, a projection, one value.
 func ParseValue(text []byte, limits Limits) (*Document, error) {
+	return parseWithRoom(text, limits.WithDefaults(), 0)
+}
+
+// parseWithRoom is ParseValue, with room on the tape for more nodes than the text needs.
+func parseWithRoom(text []byte, limits Limits, room int) (d *Document, err error) {
 	p := parsers.Get().(*textParser)
-	var d *Document
-	err := p.parse(text, limits.WithDefaults())
-	if err == nil {
-		tape := make([]tapeNode, len(p.tape))
+	if err = p.parse(text, limits); err == nil {
+		tape := make([]tapeNode, len(p.tape), len(p.tape)+room)
 		copy(tape, p.tape)
 		d = &Document{text: text, tape: tape}
 		if len(p.arena) > 0 {
