@@ -11,10 +11,7 @@ import (
 // DefaultApp is the app that the base path /v1 means, and in this version the only one.
 const DefaultApp = "default"
 
-var (
-	appName        = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
-	collectionName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,63}$`)
-)
+var appName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
 
 // route is a path of the protocol, taken apart.
 type route struct {
@@ -104,8 +101,20 @@ func notFound(path string) error {
 	return problemf("route-not-found", "There is nothing at %s; the collections are at /v1/db, and a / within an id is written %%2F.", path)
 }
 
+// isCollectionName reports whether name is [A-Za-z][A-Za-z0-9_.-]{0,63}. Every request asks.
+func isCollectionName(name string) bool {
+	for i, c := range []byte(name) {
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		other := c >= '0' && c <= '9' || c == '_' || c == '.' || c == '-'
+		if !letter && (i == 0 || !other) {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 64
+}
+
 func checkCollectionName(name string) error {
-	if collectionName.MatchString(name) {
+	if isCollectionName(name) {
 		return nil
 	}
 	return problemf("collection-name-invalid", "%q is no collection's name; a letter, then up to 63 of letters, digits, _, . and -.", name)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -49,6 +50,21 @@ func TestParseRoute(t *testing.T) {
 		}
 		if code != c.code || (err == nil && got != c.want) {
 			t.Errorf("%s: %+v %q, want %+v %q", c.path, got, code, c.want, c.code)
+		}
+	}
+}
+
+// collectionName is the definition.
+var collectionName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,63}$`)
+
+func TestCollectionNames(t *testing.T) {
+	names := []string{"", strings.Repeat("a", 64), strings.Repeat("a", 65), "a.b-c_d9", "pages\n", "é"}
+	for c := range 256 {
+		names = append(names, string([]byte{byte(c)}), string([]byte{'a', byte(c)}), string([]byte{byte(c), 'a'}))
+	}
+	for _, name := range names {
+		if got, want := isCollectionName(name), collectionName.MatchString(name); got != want {
+			t.Errorf("%q: %v, want %v", name, got, want)
 		}
 	}
 }

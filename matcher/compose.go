@@ -57,6 +57,7 @@ func Compose(m Metadata, user Value, limits Limits) (*Document, error) {
 		text = AppendValue(append(text, `,"_acl":`...), acl.Root(), valuesStored)
 	}
 	if d, ok := composeTape(text, user, limits); ok {
+		d.revision = m.Revision
 		return d, nil
 	}
 	for v := user.First(); v.Exists(); v = v.Next() {
@@ -65,7 +66,12 @@ func Compose(m Metadata, user Value, limits Limits) (*Document, error) {
 			text = AppendValue(append(text, ':'), v, valuesStored)
 		}
 	}
-	return Parse(append(text, '}'), limits)
+	d, err := Parse(append(text, '}'), limits)
+	if err != nil {
+		return nil, err
+	}
+	d.revision = m.Revision
+	return d, nil
 }
 
 // MetadataOf reads back what Compose wrote. The id shares the document's memory (Document.ID).

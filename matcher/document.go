@@ -18,6 +18,8 @@ type Document struct {
 	text  []byte
 	arena []byte // what the text does not hold as such: unescaped strings and names, decoded bytes, decimals
 	tape  []tapeNode
+
+	revision Revision // what _rev holds, where Compose wrote it; zero: it is read from there
 }
 
 // tapeNode is one value. Values stand in the order of the text, each followed by all that is in it, so that a value
@@ -107,6 +109,9 @@ func (d *Document) ID() string {
 
 // Revision is the parsed "_rev"; zero if there is none.
 func (d *Document) Revision() Revision {
+	if d.revision.Generation != 0 {
+		return d.revision
+	}
 	if v := d.Field(fieldRevision); v.Kind() == KindString {
 		if r, ok := ParseRevision(sharedString(v.Bytes())); ok {
 			return r
