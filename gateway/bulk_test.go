@@ -200,3 +200,26 @@ func TestBulkDrains(t *testing.T) {
 	_ = lines.Close() // nobody reads it any more
 	must(t, <-stopped)
 }
+
+// What a collection declares holds for every way in.
+func TestWritesOfDeclaredDates(t *testing.T) {
+	s := startDev(t)
+	s.do("PUT", "/v1/db/pages", `{"fields":{"at":{"type":"date"}}}`).want(201)
+	k := s.open()
+	const stored = `"at":{"$date":"2026-01-01T00:00:00Z"}`
+	document := `{"at":"2026-01-01T00:00:00Z"}`
+	k.send(`{"type":"write","id":"w","operation":"replace","collection":"pages","_id":"a","document":%s}`, document)
+	k.want("written", "w")
+	answers := s.do("POST", "/v1/bulk", `{"operation":"replace","collection":"pages","_id":"b","document":`+document+`}`+"\n"+
+		`{"operation":"insert","collection":"pages","document":{"_id":"c"}}`+"\n"+
+		`{"operation":"update","collection":"pages","_id":"c","update":{"$set":`+document+`}}`+"\n"+
+		`{"operation":"insert","collection":"pages","document":{"at":"yesterday"}}`, ndjson).want(200).answers()
+	if p, refused := answers[3]["problem"].(map[string]any); !refused || p["path"] != "/at" {
+		t.Errorf("no date: %v", answers[3])
+	}
+	for _, id := range []string{"a", "b", "c"} {
+		if r := s.do("GET", "/v1/db/pages/"+id, "").want(200); !strings.Contains(r.body, stored) {
+			t.Errorf("stored %s", r.body)
+		}
+	}
+}

@@ -160,7 +160,7 @@ func linearWrite(r *rig, u Update, persistent bool) linearOutput {
 	}
 }
 
-// Invariants 4, 9, 10: each document is one that changes atomically, at some moment between each operation's begin and
+// Invariants 4, 10, 11: each document is one that changes atomically, at some moment between each operation's begin and
 // end, whatever is on its way at the same time.
 func TestLinearizable(t *testing.T) {
 	eachKind(t, 0, func(t *testing.T, r *rig, rng *rand.Rand) {

@@ -64,7 +64,7 @@ func eachEmbedded(t *testing.T, test func(t *testing.T, r *rig, rng *rand.Rand))
 	})
 }
 
-// Invariant 9: concurrent writes of one key build on each other; none is lost, none waits for another's sync.
+// Invariant 10: concurrent writes of one key build on each other; none is lost, none waits for another's sync.
 func TestHotKey(t *testing.T) {
 	eachEmbedded(t, func(t *testing.T, r *rig, _ *rand.Rand) {
 		c := r.collection("pages")
@@ -109,7 +109,7 @@ func (r *rig) forgotten() {
 	}
 }
 
-// Invariant 9: what builds on a write that is rejected is rejected with it, and computed again from the applied state.
+// Invariant 10: what builds on a write that is rejected is rejected with it, and computed again from the applied state.
 func TestRejectedHead(t *testing.T) {
 	eachEmbedded(t, func(t *testing.T, r *rig, _ *rand.Rand) {
 		c := r.collection("pages")
@@ -154,7 +154,7 @@ func TestRejectedHead(t *testing.T) {
 	})
 }
 
-// Invariant 9: what a write is told of a state that is still on its way, it is told when that state is durable; if the
+// Invariant 10: what a write is told of a state that is still on its way, it is told when that state is durable; if the
 // state never comes, neither does the answer.
 func TestAnswersWaitForTheirState(t *testing.T) {
 	eachEmbedded(t, func(t *testing.T, r *rig, _ *rand.Rand) {
@@ -349,7 +349,7 @@ func (r *rig) persistently(c Collection, id, request string, twice bool) (number
 	return numbers
 }
 
-// Invariant 10: whatever the log does, a request that is repeated until its outcome is known is made exactly once, and
+// Invariant 11: whatever the log does, a request that is repeated until its outcome is known is made exactly once, and
 // every answer to it is the first one.
 func TestRequestIDs(t *testing.T) {
 	eachKind(t, 0, func(t *testing.T, r *rig, rng *rand.Rand) {
