@@ -124,7 +124,6 @@ func (c *socketClient) close() error { return c.conn.Close() }
 type bulkClient struct {
 	m        *measurement
 	conn     net.Conn
-	out      *bufio.Writer
 	in       *bufio.Reader
 	response *http.Response
 	lines    []byte
@@ -139,7 +138,7 @@ func newBulkClient(m *measurement) (client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &bulkClient{m: m, conn: conn, out: bufio.NewWriterSize(conn, 64<<10)}
+	c := &bulkClient{m: m, conn: conn}
 	_, err = fmt.Fprintf(conn, "POST /v1/bulk HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n", m.server.Listen)
 	return c, err
 }
@@ -152,10 +151,8 @@ func (c *bulkClient) write(rng *rand.Rand, n int) error {
 	if err := c.conn.SetDeadline(time.Now().Add(answerWait)); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "%x\r\n", len(c.lines)) // the error stays until Flush
-	c.out.Write(c.lines)
-	c.out.WriteString("\r\n")
-	if err := c.out.Flush(); err != nil {
+	chunk := net.Buffers{fmt.Appendf(nil, "%x\r\n", len(c.lines)), c.lines, []byte("\r\n")}
+	if _, err := chunk.WriteTo(c.conn); err != nil {
 		return err
 	}
 	c.waiting += n
