@@ -241,8 +241,8 @@ func TestBegin(t *testing.T) {
 		c := r.collection("pages")
 		const writes = 300
 		numbers := make(chan int, writes)
-		released := r.check.count()
 		r.held(func() {
+			released := r.check.count()
 			for range writes {
 				r.store.Begin(r.counting(c, "a"), func(w Written, err error) {
 					if err != nil {

@@ -91,7 +91,8 @@ func (c config) run(ctx context.Context) (err error) {
 	if err := c.validate(); err != nil {
 		return err
 	}
-	server, err := load.Start(c.binary, c.folder)
+	// With this much history the log's files are used again within seconds, as they are on any server after a while.
+	server, err := load.Start(c.binary, c.folder, "--history-bytes", "64MiB")
 	if err != nil {
 		return err
 	}
@@ -102,6 +103,9 @@ func (c config) run(ctx context.Context) (err error) {
 	}
 	ways := m.ways()
 	results := make([]figures, len(ways))
+	if _, err := ways[bulkWay].measure(ctx); err != nil { // warms up
+		return err
+	}
 	for round := range c.rounds {
 		for i, w := range ways {
 			if ctx.Err() != nil {

@@ -61,6 +61,9 @@ type client interface {
 	close() error
 }
 
+// bulkWay is the place of the bulk writes among the ways.
+const bulkWay = 4
+
 func (m *measurement) ways() []way {
 	closed := func(name string, clients, each int, open func() (client, error)) way {
 		return way{name, func(ctx context.Context) (figures, error) { return m.load(ctx, name, clients, each, open) }}
