@@ -40,7 +40,7 @@ func newMetrics(connections *atomic.Int64) *metrics {
 		streams:      gauge("streams", "Open streams of server-sent events."),
 		frames:       counter("frames_total", "Frames written to WebSockets and streams."),
 		frameBytes:   counter("frame_bytes_total", "Bytes of frames written to WebSockets and streams."),
-		writeRetries: counter("write_retries_total", "Writes computed anew because another write to the document came first."),
+		writeRetries: counter("write_retries_total", "Writes made anew because their collection was dropped or truncated meanwhile."),
 	}
 	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: space, Subsystem: part, Name: "connections", Help: "Open connections of the public port."},
 		func() float64 { return float64(connections.Load()) })

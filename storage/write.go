@@ -16,21 +16,6 @@ type Head struct {
 	ReadTo   uint64            // offset of the key's log partition up to which this was read
 }
 
-// Attempt is one conditional write: After (nil: delete) replaces exactly the state that Head names.
-type Attempt struct {
-	Collection Collection
-	ID         string
-	Head       Head
-	WriteID    matcher.WriteID
-	After      *matcher.Document
-}
-
-// Outcome of a decided attempt. Where it was not accepted (the key's state is another), the writer reads Head again.
-type Outcome struct {
-	Accepted bool
-	Position matcher.Vector // applied, durable and readable at least up to here
-}
-
 // request is what a caller waits for: records that are appended together, or not at all.
 type request struct {
 	items   []item
@@ -81,23 +66,6 @@ func (s *Store) Head(c Collection, id string) (Head, error) {
 		h = head{}
 	}
 	return Head{Document: h.document, WriteID: h.writeID, ReadTo: readTo}, nil
-}
-
-// Write has an attempt decided. It returns once the outcome is durable and applied. ErrOutcomeUnknown: it may have
-// been, or may yet be, accepted; every other error: it was not and will not be.
-func (s *Store) Write(ctx context.Context, a Attempt) (Outcome, error) {
-	r := s.newRequest(a.Collection, a.ID)
-	it := &r.items[0]
-	it.build(a.Head, a.WriteID, a.After)
-	r.bytes += len(it.record.After)
-	vector, err := s.submit(ctx, r)
-	if err != nil {
-		return Outcome{}, err
-	}
-	if it.verdict == rejectedEpoch {
-		return Outcome{}, ErrCollectionChanged
-	}
-	return Outcome{Accepted: it.verdict == accepted, Position: vector}, nil
 }
 
 // newRequest makes a request of one write that is not computed yet.
