@@ -118,7 +118,8 @@ func (e *IndexEntries) Len() int { return len(e.sorted) }
 // At is the i-th entry. It is valid until the next use of e.
 func (e *IndexEntries) At(i int) []byte { return e.sorted[i] }
 
-func (e *IndexEntries) reset() {
+// Reset makes e that of no document.
+func (e *IndexEntries) Reset() {
 	e.Overflow, e.Multikey = false, 0
 	e.arena, e.ends, e.sorted = e.arena[:0], e.ends[:0], e.sorted[:0]
 }
@@ -127,7 +128,7 @@ func (e *IndexEntries) reset() {
 // an entry (filter_path.go), so that whatever such a predicate accepts is found by its value. With several keys that
 // have several values each, every combination is an entry.
 func (x *Index) Entries(e *IndexEntries, d *Document) {
-	e.reset()
+	e.Reset()
 	if d == nil || !x.Holds(d) {
 		return
 	}

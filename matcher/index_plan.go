@@ -3,6 +3,7 @@ package matcher
 import (
 	"bytes"
 	"slices"
+	"strings"
 )
 
 // MaxIndexRanges bounds the ranges of entries that one search looks at.
@@ -138,6 +139,31 @@ func inverted(b []byte) []byte {
 		b[i] = ^b[i]
 	}
 	return b
+}
+
+// Holds reports whether an entry of a document lies in one of the ranges.
+func (p *IndexPlan) Holds(entry []byte, id string) bool {
+	i, found := slices.BinarySearchFunc(p.Ranges, entry, func(r IndexRange, entry []byte) int { return compareEntry(r.Low, entry, id) })
+	if found {
+		return true
+	}
+	if i == 0 {
+		return false
+	}
+	high := p.Ranges[i-1].High
+	return high == nil || compareEntry(high, entry, id) > 0
+}
+
+// compareEntry compares a bound of a range with an entry and the `_id` behind it.
+func compareEntry(bound, entry []byte, id string) int {
+	n := min(len(bound), len(entry))
+	if order := bytes.Compare(bound[:n], entry[:n]); order != 0 || len(bound) < len(entry) {
+		if order == 0 {
+			return -1
+		}
+		return order
+	}
+	return strings.Compare(string(bound[n:]), id)
 }
 
 // order finds which leading fields of the query's sort the entries of a range are in the order of. Keys with one value

@@ -53,6 +53,8 @@ type Config struct {
 	Attempts bool
 	// NewIncarnation begins a new incarnation of the log after the replay: positions from before get a reset.
 	NewIncarnation bool
+
+	chunkDocuments int // of tests: how many documents the builder of indexes reads at a time
 }
 
 func (c Config) withDefaults() Config {
@@ -71,6 +73,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxWriteLag == 0 {
 		c.MaxWriteLag = 1 << 20
+	}
+	if c.chunkDocuments == 0 {
+		c.chunkDocuments = maxChunkDocuments
 	}
 	return c
 }

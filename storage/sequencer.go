@@ -16,6 +16,7 @@ import (
 // error where the store cannot go on, after which nothing may be trusted but a new start.
 func (s *Store) Run(ctx context.Context) error {
 	defer close(s.stopped)
+	defer s.startBuilder(ctx)()
 	if s.config.Attempts {
 		return s.follow(ctx)
 	}
