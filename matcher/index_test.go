@@ -249,6 +249,7 @@ func TestIndexPlans(t *testing.T) {
 		{`a`, ``, `{"a":{"$gt":1,"$lt":9}}`, ``, 0, `[{a [> 1 and < 9]}] [] false`},
 		{`a`, ``, `{"a":{"$elemMatch":{"$gt":1,"$lt":9}}}`, ``, tags, `[{a [> 1 and < 9]}] [] false`},
 		{`a.b`, ``, `{"a":{"$elemMatch":{"b":3,"c":4}}}`, ``, tags, `[{a.b [= 3]}] [_id] false`},
+		{`a.b`, ``, `{"a":{"$elemMatch":{"b":null}}}`, ``, tags, ``}, // holds for {"a":[[1]]}, which has no a.b
 		{`a`, ``, `{"a":{"$regex":"^ab+"}}`, ``, 0, `[{a [begins with "a" = /^ab+/]}] [] false`},
 		{`a`, ``, `{"$or":[{"a":1},{"a":3}]}`, ``, 0, `[{a [= 1 = 3]}] [_id] false`},
 		{`a`, ``, `{"$or":[{"a":1},{"b":3}]}`, ``, 0, ``},

@@ -385,3 +385,39 @@ func TestIndexStateRoundTrip(t *testing.T) {
 		}
 	}
 }
+
+// A fence, or the end of its index, makes the builder read its chunk again: what it read is not there any more.
+func TestChunkIsSpoiled(t *testing.T) {
+	definition := IndexDefinition{Name: "one", Keys: []byte(`"a"`)}
+	c, err := Collection{ID: 3, Name: "pages"}.withIndexes([]IndexDefinition{definition})
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalog := emptyCatalog()
+	catalog.byID[c.ID] = c
+	begin := func() (*indexer, *indexChunk) {
+		x := newIndexer(3, new(Metrics))
+		x.follow(catalog)
+		return x, x.beginChunk()
+	}
+	x, chunk := begin()
+	x.fence(epochKey{1, 4})
+	if chunk == nil || chunk.spoiled {
+		t.Fatalf("a fence of another collection spoils a chunk: %+v", chunk)
+	}
+	x.fence(epochKey{1, 3})
+	if !chunk.spoiled {
+		t.Error("a fence does not spoil the chunk")
+	}
+	x, chunk = begin()
+	if dropped := x.follow(emptyCatalog()); !chunk.spoiled || len(dropped) != 1 {
+		t.Errorf("the end of the index does not spoil the chunk, %v dropped", dropped)
+	}
+	x, chunk = begin()
+	for i := range maxChunkTouched + 1 {
+		x.change(documentKey{3, 1, fmt.Sprint(i)}, nil, nil)
+	}
+	if !chunk.spoiled {
+		t.Error("too many changes do not spoil the chunk")
+	}
+}
