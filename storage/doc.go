@@ -22,7 +22,11 @@
 //  7. A log segment is let go only below the flushed vector.
 //  8. The loop does bounded work: groups are bounded in writes and bytes; long reads run beside it on snapshots.
 //  9. The types that a collection has shown are those of all its documents since the fence, whatever became of them.
+//  10. An index has exactly the entries of the documents in the same snapshot, up to the cursor of its build. Which way
+//     a search takes changes nothing but its time: every document is matched.
 //
 // The caller starts Run. What the store starts beside it is bounded and ends by itself: one append at a time, one wait
-// for a Pebble flush, and over a log of attempts the tail of the log and the completion of fences. Left out on purpose: access rules, update operators, times (gateway), windows (matcher), frames (fanout).
+// for a Pebble flush, the builder of indexes, and over a log of attempts the tail of the log and the completion of
+// fences. The caller runs an Expirer beside it. Left out on purpose: access rules, update operators, times (gateway),
+// windows (matcher), frames (fanout).
 package storage

@@ -14,8 +14,8 @@ import (
 // Bounds of a collection's indexes. They are part of what the control partition's records are decided by, so they are
 // constants.
 const (
-	MaxIndexes            = 64                // of one collection
-	MaxExpireAfterSeconds = 100 * 366 * 86400 // about a hundred years
+	MaxIndexes            = 64        // of one collection
+	MaxExpireAfterSeconds = 1<<31 - 1 // 68 years
 )
 
 var (
@@ -61,6 +61,12 @@ func (d IndexDefinition) compile() (*matcher.Index, error) {
 		return nil, bad("/expireAfterSeconds", 0, "expireAfterSeconds needs an index with one key, the field that holds the date; this one has %d", len(compiled.Paths()))
 	}
 	return compiled, nil
+}
+
+// Check says what is wrong with the definition, as a *matcher.Error whose Path is a JSON pointer into it.
+func (d IndexDefinition) Check() error {
+	_, err := d.compile()
+	return err
 }
 
 // index makes an index of the definition, in the form in which the catalog keeps it.
@@ -202,7 +208,7 @@ func (s *Store) PutIndex(ctx context.Context, app, collection string, d IndexDef
 	if !ok {
 		return x, false, ErrCollectionNotFound
 	}
-	if _, err := d.compile(); err != nil {
+	if err := d.Check(); err != nil {
 		return x, false, err
 	}
 	result, err := s.control(ctx, controlBody{PutIndex: &putIndex{Collection: c.ID, Index: d}})

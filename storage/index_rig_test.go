@@ -158,6 +158,24 @@ func writeIndexed(r *rig, c Collection, seed uint64, writers, each int) {
 	group.Wait()
 }
 
+// steadyIndex makes an index that stays while others come and go.
+func (r *rig) steadyIndex(c Collection) {
+	r.t.Helper()
+	d := IndexDefinition{Name: "steady", Keys: []byte(`"-rank"`)}
+	for {
+		ctx, cancel := r.patience()
+		_, _, err := r.store.PutIndex(ctx, testApp, c.Name, d)
+		cancel()
+		r.settle()
+		if now, ok := r.store.Collection(testApp, c.Name); ok && len(now.Indexes) == 1 {
+			return
+		}
+		if err != nil && !errors.Is(err, ErrOutcomeUnknown) && !errors.Is(err, context.DeadlineExceeded) {
+			r.t.Fatal(err)
+		}
+	}
+}
+
 // built waits until all indexes of the collection are ready.
 func (r *rig) built(c Collection) {
 	r.t.Helper()
@@ -316,6 +334,7 @@ func TestIndexes(t *testing.T) {
 		r.end()
 		r.start()
 		c := r.collection("pages")
+		r.steadyIndex(c)
 		var history []*matcher.Change
 		r.check.each = func(change *matcher.Change) { history = append(history, change) }
 		entries, indexed, ordered := 0, 0, 0

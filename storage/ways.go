@@ -23,7 +23,8 @@ type Way struct {
 	// SortedBy are the fields of the sort, from the first on, that the way gives the order of: with a limit, reading
 	// ends early.
 	SortedBy []string `json:"sortedBy,omitempty"`
-	Cost     int      `json:"cost"` // about how many documents are read, one that an entry leads to counted twice
+	// Cost is about how many documents are read, one that an entry leads to counted twice; 0 where there is no choice.
+	Cost int `json:"cost,omitempty"`
 }
 
 // way is a Way with what is needed to go it.
