@@ -440,3 +440,59 @@ func TestChunkIsSpoiled(t *testing.T) {
 		t.Error("too many changes do not spoil the chunk")
 	}
 }
+
+// A check finds an entry that is missing, and one that nothing asks for.
+func TestCheckFindsIndexDamage(t *testing.T) {
+	data := t.TempDir()
+	r := diskRig(t, data, 3)
+	c := r.collection("pages")
+	w := world{rand.New(rand.NewPCG(1, 1))}
+	for i := range 50 {
+		if err := r.set(t.Context(), c, fmt.Sprintf("id%d", i), w.document()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, d := range []string{`"rank"`, `"a,t"`, `"-status,a"`} {
+		if _, _, err := r.store.PutIndex(t.Context(), testApp, "pages", IndexDefinition{Name: fmt.Sprintf("x%d", i), Keys: []byte(d)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.built(c)
+	var first, extra []byte
+	lower, upper := indexSpan(indexKey{c.ID, 1}, 1)
+	iterator, err := r.store.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !iterator.First() {
+		t.Fatal("no entry")
+	}
+	first = bytes.Clone(iterator.Key())
+	value := bytes.Clone(iterator.Value())
+	extra = append(bytes.Clone(first[:indexPrefixBytes]), 0x18)
+	extra = append(extra, first[indexPrefixBytes+1:]...)
+	extra[len(extra)-1]++
+	if err := iterator.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.shut()
+	if report := mustCheck(t, data); report.ProblemCount > 0 || report.Indexes != 3 {
+		t.Fatalf("%d indexes, %q", report.Indexes, report.Problems)
+	}
+	r = diskRig(t, data, 3)
+	if err := r.store.db.Delete(first, pebble.NoSync); err != nil {
+		t.Fatal(err)
+	}
+	r.shut()
+	if report := mustCheck(t, data); report.ProblemCount != 1 || !strings.Contains(report.Problems[0], `"x0"`) {
+		t.Errorf("a missing entry: %q", report.Problems)
+	}
+	r = diskRig(t, data, 3)
+	if err := r.store.db.Set(extra, value, pebble.NoSync); err != nil {
+		t.Fatal(err)
+	}
+	r.shut()
+	if report := mustCheck(t, data); report.ProblemCount != 1 || !strings.Contains(report.Problems[0], `"x0"`) {
+		t.Errorf("another entry in its place: %q", report.Problems)
+	}
+}
