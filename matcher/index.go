@@ -11,6 +11,7 @@ const (
 	MaxIndexKeys               = 8
 	MaxIndexKeyBytes           = 1024 // of one entry, `_id` not counted
 	MaxIndexEntriesPerDocument = 1024
+	MaxIndexBytesPerDocument   = 64 << 10 // of the entries of one document in one index
 )
 
 // IndexSpec is an index as a client defined it. Both are JSON texts.
@@ -177,7 +178,7 @@ func (x *Index) entriesOfArrays(e *IndexEntries, root Value) {
 			e.arena = append(e.arena, values[rest%len(values)]...)
 			rest /= len(values)
 		}
-		if len(e.arena)-start > MaxIndexKeyBytes {
+		if len(e.arena)-start > MaxIndexKeyBytes || len(e.arena) > MaxIndexBytesPerDocument {
 			e.Overflow = true
 			return
 		}

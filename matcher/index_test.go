@@ -297,6 +297,10 @@ func TestIndexEntryBounds(t *testing.T) {
 		t.Errorf("a document without a value has an entry: %d", got.Len())
 	}
 	long := strings.Repeat("l", MaxIndexKeyBytes)
+	var wide []string // few enough, and short enough, but too much in all
+	for i := range MaxIndexBytesPerDocument/500 + 1 {
+		wide = append(wide, fmt.Sprintf(`"%0500d"`, i))
+	}
 	many := strings.Repeat("1,", MaxIndexEntriesPerDocument)
 	var distinct []string
 	for i := range MaxIndexEntriesPerDocument {
@@ -309,6 +313,7 @@ func TestIndexEntryBounds(t *testing.T) {
 		`{"_id":"x","a":[` + strings.Join(distinct, ",") + `]}`:               true, // and the array itself
 		`{"_id":"x","a":[` + strings.Join(distinct[1:], ",") + `]}`:           false,
 		`{"_id":"x","a":[` + many + `1]}`:                                     false,
+		`{"_id":"x","a":[` + strings.Join(wide, ",") + `]}`:                   true,
 		`{"_id":"x","a":[` + many + many + many + many + many + `1],"b":[1]}`: true,
 	} {
 		if got := entries(`"a"`, document); got.Overflow != overflow || overflow != (got.Len() == 0) {

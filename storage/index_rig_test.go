@@ -496,3 +496,51 @@ func TestCheckFindsIndexDamage(t *testing.T) {
 		t.Errorf("another entry in its place: %q", report.Problems)
 	}
 }
+
+// A build goes on after a restart where it was.
+func TestBuildGoesOnAfterRestart(t *testing.T) {
+	r := kinds["embedded in memory"](t, 1)
+	r.state = newState()
+	r.config.chunkDocuments = 1
+	r.start()
+	defer func() { r.end(); r.log.Close() }()
+	c := r.collection("pages")
+	const documents = 500
+	for i := range documents {
+		if _, _, err := r.put(t.Context(), c, fmt.Sprintf("id%d", i), i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 20 { // a build that was too fast is begun anew
+		if err := r.store.DropIndex(t.Context(), testApp, "pages", "n"); err != nil && !errors.Is(err, ErrIndexNotFound) {
+			t.Fatal(err)
+		}
+		if _, _, err := r.store.PutIndex(t.Context(), testApp, "pages", IndexDefinition{Name: "n", Keys: []byte(`"n"`)}); err != nil {
+			t.Fatal(err)
+		}
+		for r.index("pages").Documents < documents/10 && !r.index("pages").Ready {
+		}
+		r.end()
+		r.start()
+		r.built(c)
+		rest := r.store.Metrics().IndexDocumentsBuilt.Load()
+		if rest == 0 {
+			continue
+		}
+		if n := r.checkIndexes(c); n != documents || rest > documents*9/10 {
+			t.Errorf("%d entries; after the restart %d documents were read", n, rest)
+		}
+		return
+	}
+	t.Error("every build was over before it could be stopped")
+}
+
+// index is the only index of a collection.
+func (r *rig) index(collection string) IndexStatus {
+	r.t.Helper()
+	list, err := r.store.Indexes(testApp, collection)
+	if err != nil || len(list) != 1 {
+		r.t.Fatalf("%d indexes, %v", len(list), err)
+	}
+	return list[0]
+}
