@@ -274,6 +274,36 @@ func TestIndexPlans(t *testing.T) {
 	}
 }
 
+// Under a collation strings narrow nothing, give no order, and say nothing of a partial filter.
+func TestIndexPlansUnderCollation(t *testing.T) {
+	for _, test := range []struct{ keys, partial, filter, sort, want string }{
+		{`a`, ``, `{"a":"x"}`, ``, ``},
+		{`a`, ``, `{"a":{"$in":["x",5]}}`, ``, ``},
+		{`a`, ``, `{"a":{"$gte":"x"}}`, ``, ``},
+		{`a`, ``, `{"a":5}`, ``, `[{a [= 5]}] [_id]`},
+		{`a`, ``, `{"a":{"$gt":5}}`, `a`, `[{a [> 5]}] []`},
+		{`a`, ``, `{}`, `a`, ``},
+		{`a`, `{"status":"open"}`, `{"status":"open","a":5}`, ``, ``}, // holds for "OPEN" too
+		{`a`, `{"n":{"$gt":3}}`, `{"n":4,"a":5}`, ``, `[{a [= 5]}] [_id]`},
+	} {
+		spec := QuerySpec{Filter: []byte(test.filter), Collation: []byte(`{"locale":"en","strength":2}`)}
+		if test.sort != "" {
+			spec.Sort = []byte(quoted(test.sort))
+		}
+		q, err := Compile(spec, Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if plan, ok := compileIndex(t, quoted(test.keys), test.partial).Plan(q, 0); ok {
+			got = fmt.Sprintf("%v %v", plan.Bounds, plan.SortedBy())
+		}
+		if got != test.want {
+			t.Errorf("index %s %s, filter %s, sort %s: %s, want %s", test.keys, test.partial, test.filter, test.sort, got, test.want)
+		}
+	}
+}
+
 func quoted(text string) string {
 	if text == "" {
 		return ""

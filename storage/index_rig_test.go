@@ -23,7 +23,7 @@ type world struct{ *rand.Rand }
 func (w world) pick(choices ...string) string { return choices[w.IntN(len(choices))] }
 
 func (w world) scalar() string {
-	return w.pick(`null`, `1`, `2`, `2.5`, `-3`, `{"$numberDecimal":"2"}`, `"x"`, `"xy"`, `"y"`, `""`, `true`, `{"$date":1000}`, `{"$date":2000}`, `{"$numberDouble":"NaN"}`)
+	return w.pick(`null`, `1`, `2`, `2.5`, `-3`, `{"$numberDecimal":"2"}`, `"x"`, `"xy"`, `"y"`, `"X"`, `""`, `true`, `{"$date":1000}`, `{"$date":2000}`, `{"$numberDouble":"NaN"}`)
 }
 
 // long is a text that no index entry holds, or just so.
@@ -48,7 +48,7 @@ func (w world) value() string {
 }
 
 func (w world) document() string {
-	fields := []string{fmt.Sprintf(`"status":%s`, w.pick(`"open"`, `"done"`, `"held"`)), fmt.Sprintf(`"rank":%d`, w.IntN(20))}
+	fields := []string{fmt.Sprintf(`"status":%s`, w.pick(`"open"`, `"done"`, `"held"`, `"OPEN"`)), fmt.Sprintf(`"rank":%d`, w.IntN(20))}
 	for _, name := range []string{"a", "t"} {
 		if w.IntN(5) > 0 {
 			fields = append(fields, fmt.Sprintf("%q:%s", name, w.value()))
@@ -282,6 +282,9 @@ func (r *rig) checkFinds(c Collection, w world, history []*matcher.Change) (inde
 		spec := matcher.QuerySpec{Filter: []byte(w.filter())}
 		if sort := w.sort(); sort != "" {
 			spec.Sort = []byte(sort)
+		}
+		if w.IntN(6) == 0 {
+			spec.Collation = []byte(`{"locale":"en","strength":1}`)
 		}
 		q := query(r.t, spec)
 		f := Find{Skip: w.IntN(4), Limit: w.IntN(9)}
