@@ -101,12 +101,12 @@ func (x *Expirer) expireIndex(ctx context.Context, c Collection, index Index, bu
 }
 
 // find reads documents that are due; none while the index is not ready.
-func (x *Expirer) find(ctx context.Context, c Collection, index Index, due *matcher.Query, budget int) ([]*matcher.Document, error) {
+func (x *Expirer) find(ctx context.Context, c Collection, index Index, due *matcher.Query, budget int) (documents []*matcher.Document, err error) {
 	snapshot, err := x.store.Snapshot()
 	if err != nil {
 		return nil, err
 	}
-	defer snapshot.Close()
+	defer func() { err = errors.Join(err, snapshot.Close()) }()
 	states, err := snapshot.shared.indexStates(c.ID)
 	if err != nil {
 		return nil, err
@@ -114,7 +114,7 @@ func (x *Expirer) find(ctx context.Context, c Collection, index Index, due *matc
 	if s := states[index.ID]; s == nil || !s.ready {
 		return nil, nil
 	}
-	documents, _, err := snapshot.Find(ctx, c.ID, due, Find{Limit: budget, using: index.Name})
+	documents, _, err = snapshot.Find(ctx, c.ID, due, Find{Limit: budget, using: index.Name})
 	return documents, err
 }
 

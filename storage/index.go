@@ -250,7 +250,7 @@ type IndexStatus struct {
 }
 
 // Indexes lists the indexes of a collection with how far they are on this node.
-func (s *Store) Indexes(app, collection string) ([]IndexStatus, error) {
+func (s *Store) Indexes(app, collection string) (list []IndexStatus, err error) {
 	c, ok := s.Collection(app, collection)
 	if !ok {
 		return nil, ErrCollectionNotFound
@@ -259,12 +259,12 @@ func (s *Store) Indexes(app, collection string) ([]IndexStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer snapshot.Close()
+	defer func() { err = errors.Join(err, snapshot.Close()) }()
 	states, err := snapshot.shared.indexStates(c.ID)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]IndexStatus, 0, len(c.Indexes))
+	list = make([]IndexStatus, 0, len(c.Indexes))
 	for _, x := range c.Indexes {
 		status := IndexStatus{Index: x}
 		if state := states[x.ID]; state != nil {

@@ -132,9 +132,6 @@ func (r *indexReader) id() ([]byte, error) {
 }
 
 func (r *indexReader) entry(entry []byte) error {
-	if r.steps++; r.steps%visitStep == 0 && r.ctx.Err() != nil {
-		return r.ctx.Err()
-	}
 	id, err := r.id()
 	if err != nil {
 		return err
@@ -145,6 +142,9 @@ func (r *indexReader) entry(entry []byte) error {
 // fetch looks at the document that an entry leads to. A document that may have several entries in the ranges is taken at
 // the first of them.
 func (r *indexReader) fetch(id, entry []byte) error {
+	if r.steps++; r.steps%visitStep == 0 && r.ctx.Err() != nil {
+		return r.ctx.Err()
+	}
 	if len(r.undone) > 0 {
 		if _, ok := r.undone[string(id)]; ok {
 			return nil
@@ -174,29 +174,43 @@ func (r *indexReader) isFirst(d *matcher.Document, entry []byte) bool {
 	return false
 }
 
-// countEntries counts the entries in the ranges of a plan, up to most.
-func (n *Snapshot) countEntries(key indexKey, ranges []matcher.IndexRange, most int) (count int, err error) {
-	for p := 1; p < n.store.log.Partitions() && count < most; p++ {
+// countEntries counts the entries in the ranges of a plan. It takes at most so many steps, from range to range and from
+// entry to entry; exact is false if they were not enough.
+func (n *Snapshot) countEntries(key indexKey, ranges []matcher.IndexRange, most int) (count int, exact bool, err error) {
+	c := entryCounter{most: most}
+	for p := 1; p < n.store.log.Partitions() && c.steps < most; p++ {
 		lower, upper := indexSpan(key, p)
 		iterator, err := n.shared.pebble.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 		if err != nil {
-			return 0, err
+			return 0, false, err
 		}
-		prefix := append(bytes.Clone(lower), tagEntry)
-		for i := 0; i < len(ranges) && count < most; i++ {
-			high := ranges[i].High
-			for ok := iterator.SeekGE(append(bytes.Clone(prefix), ranges[i].Low...)); ok && count < most; ok = iterator.Next() {
-				if high != nil && bytes.Compare(iterator.Key()[len(prefix):], high) >= 0 {
-					break
-				}
-				count++
-			}
-		}
+		c.count(iterator, append(lower, tagEntry), ranges)
 		if err := iterator.Close(); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 	}
-	return count, nil
+	return c.entries, c.steps < most, nil
+}
+
+type entryCounter struct{ entries, steps, most int }
+
+func (c *entryCounter) count(iterator *pebble.Iterator, prefix []byte, ranges []matcher.IndexRange) {
+	var low []byte
+	for _, r := range ranges {
+		if c.steps++; c.steps >= c.most {
+			return
+		}
+		low = append(append(low[:0], prefix...), r.Low...)
+		for ok := iterator.SeekGE(low); ok; ok = iterator.Next() {
+			if r.High != nil && bytes.Compare(iterator.Key()[len(prefix):], r.High) >= 0 {
+				break
+			}
+			c.entries++
+			if c.steps++; c.steps >= c.most {
+				return
+			}
+		}
+	}
 }
 
 // entryID is the `_id` at the end of an index entry's key; value is what the entry holds.

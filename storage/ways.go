@@ -122,7 +122,7 @@ const (
 	rangeShare   = 3
 )
 
-// countSteps are up to how many entries are counted, of all indexes alike, until one has no more.
+// countSteps are how many steps are spent on counting entries, of all indexes alike, until one has no more.
 var countSteps = []int{16, 128, 1024}
 
 // weigh puts the ways in order: by cost, then by name.
@@ -144,12 +144,13 @@ func (n *Snapshot) weigh(ways []way, documents int, f Find) error {
 			if w.plan == nil || w.plan.Narrowed == 0 {
 				continue
 			}
-			count, err := n.countEntries(w.state.key, w.plan.Ranges, countSteps[i])
-			if err != nil {
+			var err error
+			if w.count, w.exact, err = n.countEntries(w.state.key, w.plan.Ranges, countSteps[i]); err != nil {
 				return err
 			}
-			w.guess(count)
-			w.exact = count < countSteps[i]
+			if !w.exact {
+				w.guess()
+			}
 			found = found || w.exact
 		}
 	}
@@ -166,17 +167,14 @@ func (n *Snapshot) weigh(ways []way, documents int, f Find) error {
 	return nil
 }
 
-// guess sets how many entries there may be in the plan's ranges, at least count.
-func (w *way) guess(count int) {
+// guess sets how many entries there may be in the plan's ranges, at least those that were counted.
+func (w *way) guess() {
 	entries, _ := w.state.total()
 	share := rangeShare
 	if w.plan.Points == w.plan.Narrowed {
 		share = pointShare
 	}
-	w.count = max(count, int(entries)/share)
-	if len(w.plan.Ranges) == 0 {
-		w.count = 0
-	}
+	w.count = max(w.count, int(entries)/share)
 }
 
 // weigh sets the cost. matching is how many documents the query matches at the most.
