@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -74,6 +76,17 @@ func (c *call) json(status int, body []byte) error {
 	c.w.WriteHeader(status)
 	_, _ = c.w.Write(body) // a client that went away is nobody's loss
 	return nil
+}
+
+// value answers with the JSON of v, in which < and > stay what they are.
+func (c *call) value(status int, v any) error {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return err
+	}
+	return c.json(status, bytes.TrimSuffix(text.Bytes(), []byte{'\n'}))
 }
 
 // empty answers without a body.

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -11,7 +10,7 @@ import (
 )
 
 // settingNames are the fields of a collection's settings.
-var settingNames = []string{"comment", "fields"}
+var settingNames = []string{"comment", "fields", "indexes"}
 
 // listCollections answers GET /v1/db.
 func (c *call) listCollections() error {
@@ -37,41 +36,48 @@ func (c *call) putCollection() error {
 	}
 	existing, exists := c.store.Collection(c.route.app, c.route.collection)
 	settings := existing.Settings
+	var indexes *[]storage.IndexDefinition
 	if c.r.ContentLength != 0 {
 		text, _, err := c.body(contentJSON)
 		if err != nil {
 			return err
 		}
-		if settings, err = readSettings(text); err != nil {
+		if settings, indexes, err = readSettings(text); err != nil {
 			return err
 		}
 	} else if exists {
-		return c.writeSettings(http.StatusOK, settings)
+		return c.writeSettings(http.StatusOK, existing)
 	}
-	collection, created, err := c.store.PutCollection(c.r.Context(), c.route.app, c.route.collection, settings)
+	collection, created, err := c.store.ConfigureCollection(c.r.Context(), c.route.app, c.route.collection, settings, indexes)
 	if err != nil {
 		return err
 	}
 	if !created {
-		return c.writeSettings(http.StatusOK, collection.Settings)
+		return c.writeSettings(http.StatusOK, collection)
 	}
 	c.w.Header().Set("Location", c.r.URL.EscapedPath())
-	return c.writeSettings(http.StatusCreated, collection.Settings)
+	return c.writeSettings(http.StatusCreated, collection)
 }
 
-func readSettings(text []byte) (s storage.Settings, err error) {
+// readSettings reads what a collection is to be like; indexes are nil if the text does not name them.
+func readSettings(text []byte) (s storage.Settings, indexes *[]storage.IndexDefinition, err error) {
 	in, err := jsonInput(text, settingNames)
 	if err != nil {
-		return s, err
+		return s, nil, err
+	}
+	if list := in.json("indexes"); list != nil {
+		if indexes, err = readIndexes(list); err != nil {
+			return s, nil, err
+		}
 	}
 	s.Comment = in.text("comment")
 	if in.err != nil {
-		return s, in.err
+		return s, nil, in.err
 	}
 	if s.Fields, err = readFields(in.json("fields")); err != nil {
-		return s, err
+		return s, nil, err
 	}
-	return s, s.Check()
+	return s, indexes, s.Check()
 }
 
 // readFields reads what a collection declares of its fields: {"published":{"type":"date"}}; nil if that is nothing.
@@ -108,12 +114,11 @@ func readFields(text []byte) (map[string]storage.Field, error) {
 	return fields, nil
 }
 
-func (c *call) writeSettings(status int, s storage.Settings) error {
-	body, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	return c.json(status, body)
+func (c *call) writeSettings(status int, collection storage.Collection) error {
+	return c.value(status, struct {
+		storage.Settings
+		Indexes []storage.IndexDefinition `json:"indexes,omitempty"`
+	}{collection.Settings, definitionsOf(collection)})
 }
 
 // settings answers GET /v1/db/{collection}:settings.
@@ -125,7 +130,7 @@ func (c *call) settings() error {
 	if !found {
 		return c.collectionNotFound(c.route.app, c.route.collection)
 	}
-	return c.writeSettings(http.StatusOK, collection.Settings)
+	return c.writeSettings(http.StatusOK, collection)
 }
 
 // dropCollection answers DELETE /v1/db/{collection}.

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
 
@@ -90,21 +89,31 @@ func (c *call) count() error {
 // explanation is the answer to explain.
 type explanation struct {
 	matcher.Explanation
-	Warnings []warning `json:"warnings,omitempty"` // as a subscription would get them
+	Plan     *storage.Explanation `json:"plan,omitempty"`     // none for a collection that does not exist yet
+	Warnings []warning            `json:"warnings,omitempty"` // as a subscription would get them
 }
 
 // explain answers GET and POST /v1/db/{collection}:explain.
 func (c *call) explain() error {
-	in, err := c.fields(explainNames)
+	in, err := c.fields(explainCall)
 	if err != nil {
 		return err
 	}
+	execute := in.boolean("execute", false)
 	return c.read(in, func(r read) error {
-		body, err := json.Marshal(explanation{r.query.Explain(), c.warnings(r.query, r.collection)})
-		if err != nil {
-			return err
+		answer := explanation{Explanation: r.query.Explain(), Warnings: c.warnings(r.query, r.collection)}
+		if r.found {
+			p, err := pageOf(r.query, r.key, "")
+			if err != nil {
+				return err
+			}
+			plan, err := r.snapshot.Explain(c.r.Context(), r.collection.ID, r.query, storage.Find{Skip: p.skip, Limit: p.limit}, execute)
+			if err != nil {
+				return err
+			}
+			answer.Plan = &plan
 		}
-		return c.json(http.StatusOK, body)
+		return c.value(http.StatusOK, answer)
 	})
 }
 

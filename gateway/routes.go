@@ -18,7 +18,7 @@ type route struct {
 	pattern    string // row of the route table
 	app        string
 	collection string
-	id         string
+	id         string // of a document, or an index's name
 }
 
 type handler func(*call) error
@@ -34,13 +34,17 @@ func routeTable() map[string]map[string]handler {
 		"/db/{collection}:explain":  {"GET": (*call).explain, "POST": (*call).explain},
 		"/db/{collection}:settings": {"GET": (*call).settings},
 		"/db/{collection}:truncate": {"POST": (*call).truncate},
-		"/bulk":                     {"POST": (*call).bulk},
-		"/live":                     {"GET": (*call).live},
+		"/db/{collection}:indexes":  {"GET": (*call).listIndexes},
+
+		"/db/{collection}:indexes/{index}": {"GET": (*call).loadIndex, "PUT": (*call).putIndex, "DELETE": (*call).dropIndex},
+
+		"/bulk": {"POST": (*call).bulk},
+		"/live": {"GET": (*call).live},
 	}
 }
 
 // operations are what may follow a collection's name after a colon.
-var operations = []string{"query", "count", "explain", "settings", "truncate"}
+var operations = []string{"query", "count", "explain", "settings", "truncate", "indexes"}
 
 // parseRoute takes the escaped path apart, so that an id may hold any character, a slash included (invariant 5).
 func parseRoute(escaped string) (route, error) {
@@ -75,6 +79,10 @@ func parseRoute(escaped string) (route, error) {
 		rt.pattern = "/db"
 	case segments[0] == "db" && len(segments) == 2:
 		return rt.withCollection(segments[1])
+	case segments[0] == "db" && len(segments) == 3 && strings.HasSuffix(segments[1], ":indexes"):
+		rt, err := rt.withCollection(segments[1])
+		rt.pattern, rt.id = rt.pattern+"/{index}", segments[2]
+		return rt, err
 	case segments[0] == "db" && len(segments) == 3:
 		rt.pattern, rt.id = "/db/{collection}/{id}", segments[2]
 		rt.collection = segments[1]

@@ -17,6 +17,7 @@ const (
 	CodeWindowTooLarge   = "window-too-large"
 	CodeFieldInvalid     = "field-invalid" // a declaration of fields
 	CodeTypeMismatch     = "type-mismatch" // a value that a declared field cannot have
+	CodeIndexInvalid     = "index-invalid" // keys or partial filter of an index
 )
 
 // Error is bad input. It names the place, the value, the limit and the remedy.

@@ -36,8 +36,9 @@ func (it *item) cacheKey() cacheKey {
 
 // entry is the state of one key within a group.
 type entry struct {
-	head  head
-	value []byte // text of the document; nil: deleted
+	head   head
+	value  []byte            // text of the document; nil: deleted
+	before *matcher.Document // before the group; in a replay only where an index needs it
 }
 
 type epochKey struct {
@@ -60,6 +61,7 @@ type applier struct {
 	pruned         []uint64 // per log partition: tombstones below this offset are gone
 	prunedRequests []uint64 // the same of request ids
 	seen           *seenTypes
+	indexes        *indexer
 
 	metrics *Metrics
 }
@@ -72,6 +74,7 @@ type group struct {
 	requests map[requestKey]remembered // accepted in this group; nil: none
 	fences   []epochKey
 	seen     map[epochKey]*seenSet // what is new in it
+	dropped  []indexKey            // indexes that are gone
 	controls bool                  // the catalog changed
 	dirty    bool                  // the vector moved
 }
@@ -132,7 +135,7 @@ func (a *applier) stageWrite(g *group, it *item, offset uint64) error {
 		r.Before = current.document.Text()
 	}
 	r.Operation = operationOf(current.document, it.after)
-	a.applyWrite(g, key, r, offset)
+	a.applyWrite(g, key, r, offset, current.document, it.after)
 	a.sequence++
 	g.changes = append(g.changes, &matcher.Change{
 		Sequence:   a.sequence,
@@ -144,17 +147,18 @@ func (a *applier) stageWrite(g *group, it *item, offset uint64) error {
 		Before:     current.document,
 		After:      it.after,
 	})
-	e := g.entries[key]
-	e.head.document = it.after
-	g.entries[key] = e
 	a.see(g, epochKey{key.partition, key.collection}, it.after)
 	a.metrics.WritesAccepted.Add(1)
 	return nil
 }
 
-// applyWrite is the part of an accepted write that a replay does as well.
-func (a *applier) applyWrite(g *group, key documentKey, r *ingest.Record, offset uint64) {
-	e := entry{head: head{writeID: r.WriteID}, value: r.After}
+// applyWrite is the part of an accepted write that a replay does as well, where it has the documents only if an index
+// needs them.
+func (a *applier) applyWrite(g *group, key documentKey, r *ingest.Record, offset uint64, before, after *matcher.Document) {
+	e := entry{head: head{document: after, writeID: r.WriteID}, value: r.After, before: before}
+	if earlier, again := g.entries[key]; again {
+		e.before = earlier.before
+	}
 	if r.After == nil {
 		e.head.deleted = offset
 	}
@@ -232,6 +236,7 @@ func (a *applier) stageControl(g *group, it *item, offset uint64) error {
 func (a *applier) applyCatalog(g *group, next *catalog) {
 	a.catalog = next
 	g.controls = true
+	g.dropped = append(g.dropped, a.indexes.follow(next)...)
 	a.vector.Incarnation = next.incarnation
 	if next.genesis != nil {
 		a.constants = next.genesis.constants()
@@ -331,6 +336,12 @@ func (a *applier) batch(g *group) (*pebble.Batch, error) {
 		if err := a.fenceToBatch(b, f); err != nil {
 			return nil, err
 		}
+		a.indexes.fence(f)
+	}
+	for _, k := range g.dropped {
+		if err := a.indexes.dropToBatch(b, k); err != nil {
+			return nil, err
+		}
 	}
 	keys := make([]documentKey, 0, len(g.entries))
 	for k := range g.entries {
@@ -348,6 +359,7 @@ func (a *applier) batch(g *group) (*pebble.Batch, error) {
 	var key []byte
 	for _, k := range keys {
 		e := g.entries[k]
+		a.indexes.change(k, e.before, e.head.document)
 		if e.value != nil {
 			key = appendKey(key[:0], prefixDocument, k)
 			op := b.SetDeferred(len(key), 1+len(e.value))
@@ -367,6 +379,9 @@ func (a *applier) batch(g *group) (*pebble.Batch, error) {
 		return nil, err
 	}
 	if err := a.requestsToBatch(b, g); err != nil {
+		return nil, err
+	}
+	if err := a.indexes.toBatch(b); err != nil {
 		return nil, err
 	}
 	if g.controls {
@@ -392,7 +407,7 @@ func (a *applier) tombstoneToBatch(b *pebble.Batch, k documentKey, h head) error
 }
 
 func (a *applier) fenceToBatch(b *pebble.Batch, f epochKey) error {
-	for _, kind := range []byte{prefixDocument, prefixTombstone, prefixSeen} {
+	for _, kind := range []byte{prefixDocument, prefixTombstone, prefixSeen, prefixIndex} {
 		lower, upper := collectionSpan(kind, f.partition, f.collection)
 		if err := b.DeleteRange(lower, upper, nil); err != nil {
 			return err

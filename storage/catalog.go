@@ -73,6 +73,9 @@ type Collection struct {
 	Name     string               `json:"name"`
 	Epoch    uint32               `json:"epoch"`
 	Settings Settings             `json:"settings"`
+	Indexes  []Index              `json:"indexes,omitempty"` // not to be changed
+	// NextIndex is the ID that the index made last has.
+	NextIndex uint32 `json:"nextIndex,omitempty"`
 	// Fence is the last fence that the control partition ordered; FenceDrop: the collection is gone, and is kept only
 	// until every data partition has its fence.
 	Fence matcher.Fence `json:"fence,omitempty"`
@@ -109,6 +112,8 @@ type controlBody struct {
 	Put         *putCollection `json:"put,omitempty"`
 	Truncate    *fenceOrder    `json:"truncate,omitempty"`
 	Drop        *fenceOrder    `json:"drop,omitempty"`
+	PutIndex    *putIndex      `json:"putIndex,omitempty"`
+	DropIndex   *dropIndex     `json:"dropIndex,omitempty"`
 }
 
 type putCollection struct {
@@ -116,6 +121,8 @@ type putCollection struct {
 	Name     string   `json:"name"`
 	Settings Settings `json:"settings"`
 	Missing  bool     `json:"missing,omitempty"` // only if it does not exist
+	// Indexes, if set, are all the indexes that the collection has from now on.
+	Indexes *[]IndexDefinition `json:"indexes,omitempty"`
 }
 
 type fenceOrder struct {
@@ -143,7 +150,7 @@ func emptyCatalog() *catalog {
 
 // controlResult is the outcome of one control record.
 type controlResult struct {
-	collection Collection // of put, truncate, drop
+	collection Collection // of put, truncate, drop, and of the orders on its indexes
 	created    bool
 	err        error // why it was rejected; the catalog stays as it was
 }
@@ -168,6 +175,10 @@ func (c *catalog) apply(body controlBody) (*catalog, controlResult) {
 		return c.fence(body.Truncate.Collection, matcher.FenceTruncate)
 	case body.Drop != nil:
 		return c.fence(body.Drop.Collection, matcher.FenceDrop)
+	case body.PutIndex != nil:
+		return c.putIndex(*body.PutIndex)
+	case body.DropIndex != nil:
+		return c.dropIndex(*body.DropIndex)
 	}
 	return c, controlResult{err: fmt.Errorf("the control record orders nothing")}
 }
@@ -194,6 +205,12 @@ func (c *catalog) put(p putCollection) (*catalog, controlResult) {
 	}
 	collection := next.byID[id]
 	collection.Settings, collection.dates = p.Settings, dates
+	if p.Indexes != nil {
+		var err error
+		if collection, err = collection.withIndexes(*p.Indexes); err != nil {
+			return c, controlResult{err: err}
+		}
+	}
 	next.byID[id] = collection
 	return next, controlResult{collection: collection, created: !exists}
 }

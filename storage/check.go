@@ -24,6 +24,7 @@ const maxCheckKeys = 4 << 20
 // CheckReport is what Check found.
 type CheckReport struct {
 	Documents, Tombstones, Collections int
+	Indexes                            int
 	DocumentBytes                      int64
 	Log                                ingest.DumpSummary
 	Compared                           int            // keys whose last record in the log was held against the state
@@ -38,6 +39,7 @@ type CheckReport struct {
 func Check(ctx context.Context, cfg Config, log ingest.SegmentConfig) (*CheckReport, error) {
 	cfg = cfg.withDefaults()
 	c := &check{ctx: ctx, cfg: cfg, log: log, report: &CheckReport{}, seed: maphash.MakeSeed()}
+	c.indexes = &indexCheck{seed: c.seed, indexes: map[matcher.CollectionID][]*checkedIndex{}}
 	if err := c.checkLog(); err != nil {
 		return c.report, err
 	}
@@ -61,6 +63,8 @@ type check struct {
 	report *CheckReport
 	seed   maphash.Seed
 	mutex  sync.Mutex // guards the report's problems
+
+	indexes *indexCheck
 }
 
 // problem notes what is wrong. Pebble tells of damage where it reads, in goroutines of its own too.
@@ -104,9 +108,13 @@ func (c *check) checkState() error {
 		c.problem("the state's files do not fit together: %v", err)
 		return nil
 	}
+	if err := c.indexes.begin(c); err != nil {
+		c.problem("the indexes: %v", err)
+	}
 	if err := c.checkKeys(); err != nil {
 		return err
 	}
+	c.indexes.end(c)
 	if !c.checkVector() {
 		return nil
 	}
@@ -197,6 +205,9 @@ func (c *check) checkKey(key, value []byte) error {
 		}
 		c.report.Documents++
 		c.report.DocumentBytes += int64(len(value))
+		c.indexes.document(key, d)
+	case prefixIndex:
+		return c.indexes.entry(key, value)
 	case prefixTombstone:
 		c.report.Tombstones++
 		_, err := parseTombstone(value)

@@ -63,6 +63,8 @@ type Config struct {
 	Attempts bool
 	// NewIncarnation begins a new incarnation of the log after the replay: positions from before get a reset.
 	NewIncarnation bool
+
+	chunkDocuments int // of tests: how many documents the builder of indexes reads at a time
 }
 
 func (c Config) withDefaults() Config {
@@ -84,6 +86,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxRequestLag == 0 {
 		c.MaxRequestLag = DefaultMaxRequestLag
+	}
+	if c.chunkDocuments == 0 {
+		c.chunkDocuments = maxChunkDocuments
 	}
 	return c
 }

@@ -28,8 +28,11 @@
 //  11. A write that was accepted under a request id is made once for MaxRequestLag offsets: a repeat is answered with its
 //     outcome, another request under the same id is refused. Both are decided from the log partition alone (3), so they
 //     hold over attempts, nodes and restarts.
+//  12. An index has exactly the entries of the documents in the same snapshot, up to the cursor of its build. Which way
+//     a search takes changes nothing but its time: every document is matched.
 //
 // The caller starts Run. What the store starts beside it is bounded and ends by itself: one append at a time, one wait
-// for a Pebble flush, and over a log of attempts the tail of the log and the completion of fences.
-// Left out on purpose: access rules, update operators, times (gateway), windows (matcher), frames (fanout).
+// for a Pebble flush, the builder of indexes, and over a log of attempts the tail of the log and the completion of
+// fences. The caller runs an Expirer beside it. Left out on purpose: access rules, update operators, times (gateway),
+// windows (matcher), frames (fanout).
 package storage

@@ -18,6 +18,8 @@ type Find struct {
 	Limit int               // 0: none, up to Limits.MaxResultDocuments, beyond which ErrResultTooLarge
 	After []byte            // only documents whose sort key is greater
 	Undo  []*matcher.Change // read as if these changes, all applied before the snapshot, had not been
+
+	using string // of tests: the way to take, "scan" or an index's name; "": the cheapest
 }
 
 // found is a matching document with its sort key.
@@ -32,7 +34,7 @@ func compareFound(a, b found) int { return bytes.Compare(a.key, b.key) }
 // not applied; those of f are. It keeps about twice Skip+Limit documents at a time.
 func (n *Snapshot) Find(ctx context.Context, c matcher.CollectionID, q *matcher.Query, f Find) (docs []*matcher.Document, complete bool, err error) {
 	r := newResult(n.store.config.Limits, q, f)
-	if err := n.visit(ctx, c, q, f, r.offer); err != nil {
+	if _, err := n.visit(ctx, c, q, f, r); err != nil {
 		return nil, false, err
 	}
 	return r.take()
@@ -40,10 +42,22 @@ func (n *Snapshot) Find(ctx context.Context, c matcher.CollectionID, q *matcher.
 
 // Count returns how many documents match.
 func (n *Snapshot) Count(ctx context.Context, c matcher.CollectionID, q *matcher.Query) (int, error) {
-	count := 0
-	err := n.visit(ctx, c, q, Find{}, func(*matcher.Document) error { count++; return nil })
-	return count, err
+	var count counter
+	_, err := n.visit(ctx, c, q, Find{}, &count)
+	return int(count), err
 }
+
+// taker is given the documents that match, each once.
+type taker interface {
+	offer(*matcher.Document) error
+	// enough is the sort key behind which no document is needed any more, nil as long as every one may be.
+	enough() []byte
+}
+
+type counter int
+
+func (c *counter) offer(*matcher.Document) error { *c++; return nil }
+func (c *counter) enough() []byte                { return nil }
 
 // result gathers the first documents of an order.
 type result struct {
@@ -52,6 +66,7 @@ type result struct {
 	want  int // how many to keep: one more than asked for, to know whether there are more
 	bound int // MaxResultDocuments where no limit was given, else 0
 	found []found
+	last  []byte // the sort key of the last one wanted, once there were as many
 }
 
 func newResult(limits matcher.Limits, q *matcher.Query, f Find) *result {
@@ -68,6 +83,9 @@ func (r *result) offer(d *matcher.Document) error {
 	if r.find.After != nil && bytes.Compare(key, r.find.After) <= 0 {
 		return nil
 	}
+	if r.last != nil && bytes.Compare(key, r.last) > 0 {
+		return nil
+	}
 	r.found = append(r.found, found{key, d})
 	if r.want == 0 {
 		if len(r.found) > r.bound+r.find.Skip {
@@ -75,11 +93,14 @@ func (r *result) offer(d *matcher.Document) error {
 		}
 		return nil
 	}
-	if len(r.found) >= 2*r.want+64 {
+	if len(r.found) >= 2*r.want+64 || r.last == nil && len(r.found) == r.want {
 		r.cut()
+		r.last = r.found[r.want-1].key
 	}
 	return nil
 }
+
+func (r *result) enough() []byte { return r.last }
 
 // cut keeps the first ones. Doing so at twice the size costs a constant number of comparisons a document, times log.
 func (r *result) cut() {
@@ -105,86 +126,118 @@ func (r *result) take() (docs []*matcher.Document, complete bool, err error) {
 	return docs, complete, nil
 }
 
-// visit calls f with the matching documents as of the snapshot with find.Undo taken back. Where the order is that of
-// the stored keys, it leaves out what cannot be in find's slice.
-func (n *Snapshot) visit(ctx context.Context, c matcher.CollectionID, q *matcher.Query, find Find, f func(*matcher.Document) error) error {
-	undone := make(map[string]*matcher.Document, len(find.Undo))
+// visit gives take the documents that match as of the snapshot with find.Undo taken back. Where the order is that of
+// the stored keys or of an index, it leaves out what cannot be in find's slice.
+func (n *Snapshot) visit(ctx context.Context, c matcher.CollectionID, q *matcher.Query, find Find, take taker) (*visit, error) {
+	v := &visit{snapshot: n, collection: c, query: q, find: find, take: take}
+	v.undone = make(map[string]*matcher.Document, len(find.Undo))
 	for _, change := range find.Undo {
 		if change.Collection != c || change.Fence != matcher.FenceNone {
 			continue
 		}
-		if _, later := undone[change.ID]; !later {
-			undone[change.ID] = change.Before
+		if _, later := v.undone[change.ID]; !later {
+			v.undone[change.ID] = change.Before
 		}
 	}
-	for _, before := range undone {
+	for _, before := range v.undone {
 		if before != nil && q.Match(before) {
-			if err := f(before); err != nil {
-				return err
+			if err := take.offer(before); err != nil {
+				return nil, err
 			}
 		}
 	}
-	matched := 0
-	visit := func(d *matcher.Document) error {
-		if len(undone) > 0 {
-			if _, ok := undone[d.ID()]; ok {
-				return nil
-			}
-		}
-		if !q.Match(d) {
+	ways, err := n.ways(c, q, find)
+	if err != nil {
+		return nil, err
+	}
+	v.way = ways[0]
+	switch {
+	case v.way.Index != "":
+		return v, v.index(ctx)
+	case v.way.Uses == UsesIDs:
+		return v, v.ids()
+	}
+	return v, v.scan(ctx)
+}
+
+// visit is one search on its way.
+type visit struct {
+	snapshot   *Snapshot
+	collection matcher.CollectionID
+	query      *matcher.Query
+	find       Find
+	take       taker
+	undone     map[string]*matcher.Document
+	way        way
+
+	examined int // documents that were read
+}
+
+// document looks at a stored document.
+func (v *visit) document(d *matcher.Document) error {
+	v.examined++
+	if len(v.undone) > 0 {
+		if _, ok := v.undone[d.ID()]; ok {
 			return nil
 		}
-		matched++
-		return f(d)
 	}
-	if ids, pinned := q.IDs(); pinned {
-		return n.visitIDs(c, ids, visit)
+	if !v.query.Match(d) {
+		return nil
 	}
-	after, seek := matcher.KeyID(find.After)
-	for p := 1; p < n.store.log.Partitions(); p++ {
-		lower, upper := collectionSpan(prefixDocument, p, c)
-		if q.ByID() && seek {
+	return v.take.offer(d)
+}
+
+// scan reads the collection. In the order of `_id` each log partition is read until it can have no more.
+func (v *visit) scan(ctx context.Context) error {
+	after, seek := matcher.KeyID(v.find.After)
+	for p := 1; p < v.snapshot.store.log.Partitions(); p++ {
+		lower, upper := collectionSpan(prefixDocument, p, v.collection)
+		if v.query.ByID() && seek {
 			lower = append(append(lower, after...), 0) // the next id after it
 		}
-		matched = 0
-		err := n.visitSpan(ctx, lower, upper, func(d *matcher.Document) error {
-			if err := visit(d); err != nil {
-				return err
-			}
-			if q.ByID() && find.Limit > 0 && matched > find.Skip+find.Limit {
+		err := v.snapshot.visitSpan(ctx, lower, upper, func(d *matcher.Document) error {
+			if last := v.take.enough(); last != nil && v.query.ByID() && bytes.Compare(v.query.AppendSortKey(nil, d), last) > 0 {
 				return errEnough
 			}
-			return nil
+			return v.document(d)
 		})
 		if err != nil && !errors.Is(err, errEnough) {
 			return err
 		}
 	}
+	v.snapshot.store.metrics.DocumentsScanned.Add(uint64(v.examined))
 	return nil
 }
 
-// errEnough ends a visit of one log partition: what follows in it lies behind what is asked for.
+// errEnough ends the reading of one span: what follows in it lies behind what is asked for.
 var errEnough = errors.New("enough")
 
-// visitIDs reads the documents that a filter names. Which log partition an id lies in depends on the collection's
-// name, which a snapshot need not know: it looks in each.
-func (n *Snapshot) visitIDs(c matcher.CollectionID, ids []string, f func(*matcher.Document) error) error {
+// ids reads the documents that the filter names. Which log partition an id lies in depends on the collection's name,
+// which a snapshot need not know: it looks in each.
+func (v *visit) ids() error {
+	ids, _ := v.query.IDs()
 	for _, id := range ids {
-		for p := 1; p < n.store.log.Partitions(); p++ {
-			h, err := readHead(n.shared.pebble, documentKey{c, p, id}, nil, n.store.config.Limits)
+		for p := 1; p < v.snapshot.store.log.Partitions(); p++ {
+			d, err := v.snapshot.document(documentKey{v.collection, p, id})
 			if err != nil {
 				return err
 			}
-			if h.document == nil {
+			if d == nil {
 				continue
 			}
-			if err := f(h.document); err != nil {
+			if err := v.document(d); err != nil {
 				return err
 			}
 			break
 		}
 	}
 	return nil
+}
+
+// document reads a document, nil if there is none.
+func (n *Snapshot) document(k documentKey) (*matcher.Document, error) {
+	h, err := readHead(n.shared.pebble, k, nil, n.store.config.Limits)
+	return h.document, err
 }
 
 // visitStep is how many documents are read between two looks at the context.

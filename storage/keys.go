@@ -21,6 +21,10 @@ const FormatVersion = 1
 //	e partition:u16 collection:u32      the collection's epoch in this log partition: epoch:u32, fence:u8, offset:u64
 //	s partition:u16 collection:u32 path what the documents written there showed at the path: a set of types:u32; the
 //	                                    path \x00, which is none, says that there were more than MaxSeenPaths
+//	i partition:u16 collection:u32 index:u32 tag:u8 entry id
+//	                                    an index entry (tagEntry; see matcher.Index), or a document that the index cannot
+//	                                    hold (tagOverflow, no entry): the length of the id, uvarint
+//	j collection:u32 index:u32          how far the index is on this node, see indexState
 //	c collection:u32                    the collection as the control partition has it, JSON
 //	m constants                         genesis, JSON
 //	v                                   the applied vector: format:u8 incarnation:u64 sequence:u64 next:u64...
@@ -33,6 +37,13 @@ const (
 	prefixEpoch      = 'e'
 	prefixSeen       = 's'
 	prefixCollection = 'c'
+	prefixIndex      = 'i'
+	prefixIndexState = 'j'
+)
+
+const (
+	tagOverflow = 0
+	tagEntry    = 1
 )
 
 const valueVersion = 1
@@ -77,6 +88,25 @@ func prefixEnd(prefix []byte) []byte {
 }
 
 const collectionPrefixBytes = 1 + 2 + 4
+
+// indexPrefixBytes is what stands before the entry in an index key.
+const indexPrefixBytes = collectionPrefixBytes + 4 + 1
+
+// appendIndexKey appends the beginning of an index's keys in one log partition, up to the tag.
+func appendIndexKey(dst []byte, x indexKey, partition int) []byte {
+	return binary.BigEndian.AppendUint32(appendCollectionPrefix(dst, prefixIndex, partition, x.collection), x.index)
+}
+
+// indexSpan is the key range of one index in one log partition, overflow included.
+func indexSpan(x indexKey, partition int) (lower, upper []byte) {
+	lower = appendIndexKey(nil, x, partition)
+	return lower, prefixEnd(lower)
+}
+
+func appendIndexStateKey(dst []byte, x indexKey) []byte {
+	dst = binary.BigEndian.AppendUint32(append(dst, prefixIndexState), uint32(x.collection))
+	return binary.BigEndian.AppendUint32(dst, x.index)
+}
 
 func appendExpiryKey(dst []byte, partition int, offset uint64) []byte {
 	dst = append(dst, prefixExpiry)

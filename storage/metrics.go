@@ -18,4 +18,10 @@ type Metrics struct {
 	CacheMisses    atomic.Uint64 // documents read from Pebble
 	FullSeenSets   atomic.Int64  // collections' log partitions with more paths than MaxSeenPaths
 	Snapshots      atomic.Int64  // snapshots open now
+
+	IndexEntriesWritten   atomic.Uint64 // index entries set or deleted
+	IndexDocumentsBuilt   atomic.Uint64 // documents read to build indexes
+	IndexDocumentsFetched atomic.Uint64 // documents that searches fetched through an index
+	DocumentsScanned      atomic.Uint64 // documents that searches read without one
+	DocumentsExpired      atomic.Uint64 // documents deleted because their time had come
 }

@@ -74,7 +74,11 @@ func (a *applier) replayEntry(g *group, e ingest.Entry) error {
 	}
 	switch r.Kind {
 	case ingest.RecordWrite:
-		a.applyWrite(g, documentKey{r.Collection, e.Partition, r.ID}, &r, e.Offset)
+		before, after, err := a.indexes.images(&r, a.limits)
+		if err != nil {
+			return err
+		}
+		a.applyWrite(g, documentKey{r.Collection, e.Partition, r.ID}, &r, e.Offset, before, after)
 		a.sequence++
 		return a.seeText(g, epochKey{e.Partition, r.Collection}, r.After)
 	case ingest.RecordFence:

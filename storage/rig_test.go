@@ -158,7 +158,13 @@ func (r *rig) collection(name string) Collection {
 // document composes a stored document as a gateway would.
 func (r *rig) document(id string, base Head, w matcher.WriteID, field int) *matcher.Document {
 	r.t.Helper()
-	user, err := matcher.Parse(fmt.Appendf(nil, `{"n":%d,"pad":"%0128d"}`, field, field), r.store.Limits())
+	return r.compose(id, base, w, fmt.Sprintf(`{"n":%d,"pad":"%0128d"}`, field, field))
+}
+
+// compose makes a stored document of the user's fields.
+func (r *rig) compose(id string, base Head, w matcher.WriteID, fields string) *matcher.Document {
+	r.t.Helper()
+	user, err := matcher.Parse([]byte(fields), r.store.Limits())
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 func (s *Store) Run(ctx context.Context) error {
 	defer close(s.stopped)
 	defer s.abandon()
+	defer s.startBuilder(ctx)()
 	if s.config.Attempts {
 		return s.follow(ctx)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -26,6 +27,9 @@ type Snapshot struct {
 type sharedSnapshot struct {
 	pebble *pebble.Snapshot
 	users  atomic.Int64
+
+	mutex  sync.Mutex
+	states map[matcher.CollectionID]map[uint32]*indexState // of the collections whose indexes were asked for
 }
 
 // Snapshot takes a snapshot of what is readable now.

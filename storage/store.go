@@ -136,7 +136,8 @@ func (s *Store) loadApplier() (*applier, error) {
 		db: s.db, cache: s.cache, limits: s.config.Limits, metrics: &s.metrics,
 		catalog: emptyCatalog(), constants: constants{s.config.MaxWriteLag, s.config.MaxRequestLag},
 		epochs: map[epochKey]epoch{}, pruned: make([]uint64, s.log.Partitions()), prunedRequests: make([]uint64, s.log.Partitions()),
-		seen: newSeenTypes(&s.metrics),
+		seen:    newSeenTypes(&s.metrics),
+		indexes: newIndexer(s.log.Partitions(), &s.metrics),
 	}
 	a.vector.Next = make([]uint64, s.log.Partitions())
 	raw, closer, err := s.db.Get(keyVector)
@@ -161,6 +162,9 @@ func (s *Store) loadApplier() (*applier, error) {
 		return nil, err
 	}
 	if err := a.loadSeen(); err != nil {
+		return nil, err
+	}
+	if err := a.indexes.load(s.db, a.catalog); err != nil {
 		return nil, err
 	}
 	return a, s.checkBounds(a.vector)
@@ -209,6 +213,9 @@ func (a *applier) loadCatalog() error {
 		}
 		if c.dates, err = c.Settings.dates(); err != nil {
 			return fmt.Errorf("read the settings of collection %q: %w", c.Name, err)
+		}
+		if err := c.compileIndexes(); err != nil {
+			return err
 		}
 		a.catalog.byID[c.ID] = c
 		if c.Fence != matcher.FenceDrop {

@@ -122,10 +122,15 @@ func (s *Store) wait(ctx context.Context, done <-chan answer) (matcher.Vector, e
 // PutCollection creates a collection, or replaces its settings. They hold for what is read and written from then on: documents
 // that are stored, and queries that are compiled, stay as they are.
 func (s *Store) PutCollection(ctx context.Context, app, name string, settings Settings) (c Collection, created bool, err error) {
+	return s.ConfigureCollection(ctx, app, name, settings, nil)
+}
+
+// ConfigureCollection is PutCollection with all the indexes that the collection is to have; nil leaves them as they are.
+func (s *Store) ConfigureCollection(ctx context.Context, app, name string, settings Settings, indexes *[]IndexDefinition) (c Collection, created bool, err error) {
 	if err := settings.Check(); err != nil {
 		return c, false, err
 	}
-	return s.put(ctx, putCollection{App: app, Name: name, Settings: settings})
+	return s.put(ctx, putCollection{App: app, Name: name, Settings: settings, Indexes: indexes})
 }
 
 // EnsureCollection creates a collection, without settings, if it does not exist.
@@ -134,12 +139,8 @@ func (s *Store) EnsureCollection(ctx context.Context, app, name string) (c Colle
 }
 
 func (s *Store) put(ctx context.Context, p putCollection) (c Collection, created bool, err error) {
-	r := controlRequest(controlBody{Put: &p}, s.NewWriteID())
-	if _, err := s.submit(ctx, r); err != nil {
-		return c, false, err
-	}
-	result := r.items[0].control
-	return result.collection, result.created, result.err
+	result, err := s.control(ctx, controlBody{Put: &p})
+	return result.collection, result.created, err
 }
 
 // DropCollection ends a collection and everything in it.

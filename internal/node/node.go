@@ -152,6 +152,8 @@ func (n *node) serve(ctx context.Context, cfg config.Config, public, admin net.L
 			return err
 		}
 	}
+	expirer := start("expirer", storage.NewExpirer(n.store, storage.ExpirerConfig{}).Run)
+	defer func() { err = errors.Join(err, expirer.end()) }()
 	hubs := start("fanout", n.hubs.Run)
 	defer func() { err = errors.Join(err, hubs.end()) }()
 	gate := gateway.New(gateway.Config{
@@ -176,6 +178,8 @@ func (n *node) serve(ctx context.Context, cfg config.Config, public, admin net.L
 		store.done <- failure
 	case failure := <-hubs.done:
 		hubs.done <- failure
+	case failure := <-expirer.done:
+		expirer.done <- failure
 	case failure := <-traffic.done:
 		traffic.done <- failure
 	}

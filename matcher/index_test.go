@@ -1,0 +1,401 @@
+package matcher
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func compileIndex(t testing.TB, keys, partial string) *Index {
+	t.Helper()
+	spec := IndexSpec{Keys: []byte(keys)}
+	if partial != "" {
+		spec.Partial = []byte(partial)
+	}
+	x, err := CompileIndex(spec, Limits{})
+	if err != nil {
+		t.Fatalf("index %s, partial %q: %v", keys, partial, err)
+	}
+	return x
+}
+
+func compileQuery(t testing.TB, filter, sort string) *Query {
+	t.Helper()
+	spec := QuerySpec{Filter: []byte(filter)}
+	if sort != "" {
+		spec.Sort = []byte(sort)
+	}
+	q, err := Compile(spec, Limits{})
+	if err != nil {
+		t.Fatalf("filter %s, sort %s: %v", filter, sort, err)
+	}
+	return q
+}
+
+// indexed is one document in one index, its entries with the `_id` at their end.
+type indexed struct {
+	document *Document
+	entries  [][]byte
+	overflow bool
+}
+
+func indexAll(x *Index, documents []*Document) (all []indexed, multikey uint64) {
+	var e IndexEntries
+	for _, d := range documents {
+		x.Entries(&e, d)
+		in := indexed{document: d, overflow: e.Overflow}
+		for i := range e.Len() {
+			in.entries = append(in.entries, append(bytes.Clone(e.At(i)), d.ID()...))
+		}
+		if !e.Overflow {
+			multikey |= e.Multikey
+		}
+		all = append(all, in)
+	}
+	return all, multikey
+}
+
+func (r IndexRange) holds(entry []byte) bool {
+	return bytes.Compare(r.Low, entry) <= 0 && (r.High == nil || bytes.Compare(entry, r.High) < 0)
+}
+
+// rangeOf is the first range that holds one of the document's entries, and that entry.
+func (p *IndexPlan) rangeOf(in indexed) (r int, entry []byte) {
+	for i, r := range p.Ranges {
+		for _, entry := range in.entries {
+			if r.holds(entry) {
+				return i, entry
+			}
+		}
+	}
+	return -1, nil
+}
+
+// checkIndexPlan holds a plan against every document: those that match are found, and each range is in order.
+func checkIndexPlan(t *testing.T, x *Index, q *Query, all []indexed, multikey uint64) (narrowed, ordered bool) {
+	t.Helper()
+	p, ok := x.Plan(q, multikey)
+	if !ok {
+		return false, false
+	}
+	describe := func() string {
+		return fmt.Sprintf("index %s partial %s, query %s: bounds %v, sorted by %v", x.Keys(), x.Partial(), q.Normal(), p.Bounds, p.SortedBy())
+	}
+	for i := range p.Ranges[min(1, len(p.Ranges)):] {
+		if before, after := p.Ranges[i], p.Ranges[i+1]; before.High == nil || bytes.Compare(before.High, after.Low) > 0 {
+			t.Fatalf("%s: ranges overlap: %x %x", describe(), before, after)
+		}
+	}
+	type item struct{ entry, key []byte }
+	ranges := make([][]item, len(p.Ranges))
+	for _, in := range all {
+		if q.Match(in.document) && !in.overflow {
+			if r, _ := p.rangeOf(in); r < 0 {
+				t.Fatalf("%s: %s matches and is not found", describe(), in.document.Text())
+			}
+		}
+		key := q.AppendSortKey(nil, in.document)
+		for i, r := range p.Ranges {
+			for _, entry := range in.entries {
+				if r.holds(entry) {
+					ranges[i] = append(ranges[i], item{entry, key})
+				}
+			}
+		}
+	}
+	if !p.Ordered() {
+		return p.Narrowed > 0, false
+	}
+	length := func(key []byte) int {
+		whole := 0
+		for _, field := range p.ordering {
+			n, ok := sortPartLength(key[whole:], field.descending)
+			if !ok {
+				t.Fatalf("%s: the sort key %x has no part at %d", describe(), key, whole)
+			}
+			whole += n
+		}
+		return whole
+	}
+	for i, items := range ranges {
+		slices.SortFunc(items, func(a, b item) int { return bytes.Compare(a.entry, b.entry) })
+		if p.Reverse {
+			slices.Reverse(items)
+		}
+		for j, it := range items {
+			if j > 0 {
+				if before := items[j-1].key; bytes.Compare(before[:length(before)], it.key[:length(it.key)]) > 0 {
+					t.Fatalf("%s: out of order: %x, %x", describe(), before, it.key)
+				}
+			}
+			from, to := p.From(p.Ranges[i], it.key), p.To(p.Ranges[i], it.key)
+			for _, other := range items {
+				order := bytes.Compare(other.key, it.key)
+				if order >= 0 && !from.holds(other.entry) || order <= 0 && !to.holds(other.entry) {
+					t.Fatalf("%s: From or To of %x leaves out %x, order %d", describe(), it.key, other.key, order)
+				}
+			}
+		}
+	}
+	return p.Narrowed > 0, true
+}
+
+// TestIndexPlansFindEverything plans random queries over random indexes of random documents, and looks for every
+// document that matches in the ranges.
+func TestIndexPlansFindEverything(t *testing.T) {
+	seed := rand.Uint64()
+	defer func() {
+		if t.Failed() {
+			t.Logf("seed %d", seed)
+		}
+	}()
+	random := rand.New(rand.NewPCG(seed, 0))
+	m := filterMaker{random}
+	path := func() string { return m.pick("a", "b", "a.b", "a.0", "c", "b.b", "a.a") }
+	keys := func() string {
+		var parts []string
+		paths := slices.Compact(slices.Sorted(slices.Values([]string{path(), path(), path()})))
+		for _, p := range paths[:min(len(paths), 1+random.IntN(2))] {
+			parts = append(parts, fmt.Sprintf(`[%q,%s]`, p, m.pick("1", "-1")))
+		}
+		random.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+		return "[" + strings.Join(parts, ",") + "]"
+	}
+	narrowed, ordered := 0, 0
+	for range 60 {
+		scalars := random.IntN(2) == 0 // without arrays there are orders
+		var documents []*Document
+		for i := range 25 {
+			value := func(depth int) string {
+				switch {
+				case random.IntN(3) == 0:
+					text, model := randomModel(random, 2)
+					if !scalars || !strings.Contains(text, "[") && model.kind != KindArray {
+						return text
+					}
+				case scalars:
+					return m.pick(m.value(0), `{"b":`+m.value(0)+`}`)
+				}
+				return m.pick(m.value(depth), m.value(0))
+			}
+			text := fmt.Sprintf(`{"_id":"x%d"`, i)
+			for _, name := range []string{"a", "b", "c"} {
+				if random.IntN(6) > 0 {
+					text += fmt.Sprintf(`,%q:%s`, name, value(3))
+				}
+			}
+			documents = append(documents, testDocument(t, text+"}"))
+		}
+		for range 6 {
+			partial := ""
+			if random.IntN(3) == 0 {
+				partial = m.filter(1)
+			}
+			x := compileIndex(t, keys(), partial)
+			all, multikey := indexAll(x, documents)
+			for range 40 {
+				filter := m.filter(1)
+				switch random.IntN(4) {
+				case 0:
+					filter = fmt.Sprintf(`{"$and":[%s,%s,%s]}`, m.filter(1), m.filter(1), m.filter(0))
+				case 1:
+					text, _ := randomModel(random, 2)
+					filter = fmt.Sprintf(`{%q:{%q:%s}}`, path(), m.pick("$eq", "$gt", "$gte", "$lt", "$lte"), text)
+				case 2:
+					if partial != "" {
+						filter = fmt.Sprintf(`{"$and":[%s,%s]}`, partial, m.filter(1))
+					}
+				}
+				if _, err := Compile(QuerySpec{Filter: []byte(filter)}, Limits{}); err != nil {
+					continue // a random regular expression where none may stand
+				}
+				n, o := checkIndexPlan(t, x, compileQuery(t, filter, m.pick("", keys(), x.Keys())), all, multikey)
+				if n {
+					narrowed++
+				}
+				if o {
+					ordered++
+				}
+			}
+		}
+	}
+	if narrowed < 1000 || ordered < 200 {
+		t.Errorf("%d plans narrowed, %d ordered: the test says little", narrowed, ordered)
+	}
+}
+
+// The plans that people count on.
+func TestIndexPlans(t *testing.T) {
+	const tags = 1 // key 0 has arrays
+	for _, test := range []struct {
+		keys, partial, filter, sort string
+		multikey                    uint64
+		want                        string // "" is no plan
+	}{
+		{`a`, ``, `{"a":5}`, ``, 0, `[{a [= 5]}] [_id] false`},
+		{`a`, ``, `{"b":5}`, ``, 0, ``},
+		{`a`, ``, `{}`, `a`, 0, `[] [a _id] false`},
+		{`a`, ``, `{}`, `-a`, 0, `[] [a] true`},
+		{`-a`, ``, `{}`, `-a`, 0, `[] [a _id] false`},
+		{`a`, ``, `{}`, `a`, tags, ``},
+		{`a,b`, ``, `{"a":"x"}`, `-b`, tags, `[{a [= "x"]}] [b] true`},
+		{`a,-b`, ``, `{"a":"x"}`, `-b`, tags, `[{a [= "x"]}] [b _id] false`},
+		{`a,-b`, ``, `{"a":{"$in":["x","y"]}}`, `-b`, 0, `[{a [= "x" = "y"]}] [b _id] false`},
+		{`a,b`, ``, `{"a":{"$gt":1}}`, `b`, 0, `[{a [> 1]}] [] false`},
+		{`a,b`, ``, `{"b":1}`, ``, 0, ``},
+		{`a`, ``, `{"a":{"$gt":1,"$lt":9}}`, ``, 0, `[{a [> 1 and < 9]}] [] false`},
+		{`a`, ``, `{"a":{"$elemMatch":{"$gt":1,"$lt":9}}}`, ``, tags, `[{a [> 1 and < 9]}] [] false`},
+		{`a.b`, ``, `{"a":{"$elemMatch":{"b":3,"c":4}}}`, ``, tags, `[{a.b [= 3]}] [_id] false`},
+		{`a.b`, ``, `{"a":{"$elemMatch":{"b":null}}}`, ``, tags, ``}, // holds for {"a":[[1]]}, which has no a.b
+		{`a`, ``, `{"a":{"$regex":"^ab+"}}`, ``, 0, `[{a [begins with "a" = /^ab+/]}] [] false`},
+		{`a`, ``, `{"$or":[{"a":1},{"a":3}]}`, ``, 0, `[{a [= 1 = 3]}] [_id] false`},
+		{`a`, ``, `{"$or":[{"a":1},{"b":3}]}`, ``, 0, ``},
+		{`a`, ``, `{"a":{"$ne":1}}`, ``, 0, ``},
+		{`a`, ``, `{"a":null}`, ``, 0, `[{a [= null]}] [_id] false`},
+		{`a`, ``, `{"a":{"$exists":false}}`, ``, 0, `[{a [nothing = null]}] [] false`},
+		{`a`, `{"open":true}`, `{"a":5}`, ``, 0, ``},
+		{`a`, `{"open":true}`, `{"a":5,"open":true}`, ``, 0, `[{a [= 5]}] [_id] false`},
+		{`a`, `{"n":{"$gt":3}}`, `{"n":{"$gte":4}}`, ``, 0, `[] [] false`},
+		{`a`, `{"n":{"$gt":3}}`, `{"n":{"$gte":3}}`, ``, 0, ``},
+		{`a`, `{"n":{"$exists":true}}`, `{"n":"x","a":1}`, ``, 0, `[{a [= 1]}] [_id] false`},
+		{`a`, `{"n":{"$exists":true}}`, `{"n":null,"a":1}`, ``, 0, ``},
+	} {
+		plan, ok := compileIndex(t, quoted(test.keys), test.partial).Plan(compileQuery(t, test.filter, quoted(test.sort)), test.multikey)
+		got := ""
+		if ok {
+			got = fmt.Sprintf("%v %v %v", plan.Bounds, plan.SortedBy(), plan.Reverse)
+		}
+		if got != test.want {
+			t.Errorf("index %s %s, filter %s, sort %s: %s, want %s", test.keys, test.partial, test.filter, test.sort, got, test.want)
+		}
+	}
+}
+
+// Under a collation strings narrow nothing, give no order, and say nothing of a partial filter.
+func TestIndexPlansUnderCollation(t *testing.T) {
+	for _, test := range []struct{ keys, partial, filter, sort, want string }{
+		{`a`, ``, `{"a":"x"}`, ``, ``},
+		{`a`, ``, `{"a":{"$in":["x",5]}}`, ``, ``},
+		{`a`, ``, `{"a":{"$gte":"x"}}`, ``, ``},
+		{`a`, ``, `{"a":5}`, ``, `[{a [= 5]}] [_id]`},
+		{`a`, ``, `{"a":{"$gt":5}}`, `a`, `[{a [> 5]}] []`},
+		{`a`, ``, `{}`, `a`, ``},
+		{`a`, `{"status":"open"}`, `{"status":"open","a":5}`, ``, ``}, // holds for "OPEN" too
+		{`a`, `{"n":{"$gt":3}}`, `{"n":4,"a":5}`, ``, `[{a [= 5]}] [_id]`},
+	} {
+		spec := QuerySpec{Filter: []byte(test.filter), Collation: []byte(`{"locale":"en","strength":2}`)}
+		if test.sort != "" {
+			spec.Sort = []byte(quoted(test.sort))
+		}
+		q, err := Compile(spec, Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if plan, ok := compileIndex(t, quoted(test.keys), test.partial).Plan(q, 0); ok {
+			got = fmt.Sprintf("%v %v", plan.Bounds, plan.SortedBy())
+		}
+		if got != test.want {
+			t.Errorf("index %s %s, filter %s, sort %s: %s, want %s", test.keys, test.partial, test.filter, test.sort, got, test.want)
+		}
+	}
+}
+
+func quoted(text string) string {
+	if text == "" {
+		return ""
+	}
+	return `"` + text + `"`
+}
+
+func TestIndexEntryBounds(t *testing.T) {
+	var e IndexEntries
+	entries := func(keys, document string) *IndexEntries {
+		compileIndex(t, keys, "").Entries(&e, testDocument(t, document))
+		return &e
+	}
+	if got := entries(`"a"`, `{"_id":"x","a":[1,2,2,"s"]}`); got.Len() != 4 || got.Multikey != 1 || got.Overflow {
+		t.Errorf("an array has entries for its distinct elements and itself: %d, multikey %b", got.Len(), got.Multikey)
+	}
+	if got := entries(`"a,b"`, `{"_id":"x","a":[1,2],"b":[3,4]}`); got.Len() != 9 || got.Multikey != 3 {
+		t.Errorf("two arrays have an entry for each pair: %d, multikey %b", got.Len(), got.Multikey)
+	}
+	if got := entries(`"a.b"`, `{"_id":"x","a":[1,2]}`); got.Len() != 1 {
+		t.Errorf("a document without a value has an entry: %d", got.Len())
+	}
+	long := strings.Repeat("l", MaxIndexKeyBytes)
+	var wide []string // few enough, and short enough, but too much in all
+	for i := range MaxIndexBytesPerDocument/500 + 1 {
+		wide = append(wide, fmt.Sprintf(`"%0500d"`, i))
+	}
+	many := strings.Repeat("1,", MaxIndexEntriesPerDocument)
+	var distinct []string
+	for i := range MaxIndexEntriesPerDocument {
+		distinct = append(distinct, fmt.Sprint(i))
+	}
+	for document, overflow := range map[string]bool{
+		`{"_id":"x","a":"` + long + `"}`:                                      true,
+		`{"_id":"x","a":"` + long[:MaxIndexKeyBytes-10] + `"}`:                false,
+		`{"_id":"x","a":["` + long + `"]}`:                                    true,
+		`{"_id":"x","a":[` + strings.Join(distinct, ",") + `]}`:               true, // and the array itself
+		`{"_id":"x","a":[` + strings.Join(distinct[1:], ",") + `]}`:           false,
+		`{"_id":"x","a":[` + many + `1]}`:                                     false,
+		`{"_id":"x","a":[` + strings.Join(wide, ",") + `]}`:                   true,
+		`{"_id":"x","a":[` + many + many + many + many + many + `1],"b":[1]}`: true,
+	} {
+		if got := entries(`"a"`, document); got.Overflow != overflow || overflow != (got.Len() == 0) {
+			t.Errorf("%.60s...: overflow %v with %d entries", document, got.Overflow, got.Len())
+		}
+	}
+}
+
+func TestIndexRefusals(t *testing.T) {
+	nine := `"a,b,c,d,e,f,g,h,i"`
+	for _, test := range []struct{ keys, partial, code, path string }{
+		{``, ``, CodeIndexInvalid, "/keys"},
+		{`{}`, ``, CodeIndexInvalid, "/keys"},
+		{`"_id"`, ``, CodeIndexInvalid, "/keys"},
+		{nine, ``, CodeIndexInvalid, "/keys"},
+		{`{"a":2}`, ``, CodeQueryInvalid, "/keys/a"},
+		{`"a..b"`, ``, CodeQueryInvalid, "/keys"},
+		{`"a"`, `{"a":{"$gr":1}}`, CodeOperatorUnknown, "/partial/a/$gr"},
+		{`"a"`, `{"at":{"$near":[1,2]}}`, CodeIndexInvalid, "/partial"},
+	} {
+		_, err := CompileIndex(IndexSpec{Keys: []byte(test.keys), Partial: []byte(test.partial)}, Limits{})
+		if test.keys == "" {
+			_, err = CompileIndex(IndexSpec{}, Limits{})
+		} else if test.partial == "" {
+			_, err = CompileIndex(IndexSpec{Keys: []byte(test.keys)}, Limits{})
+		}
+		bad, ok := err.(*Error)
+		if !ok || bad.Code != test.code || bad.Path != test.path {
+			t.Errorf("keys %s, partial %s: %v, want %s at %s", test.keys, test.partial, err, test.code, test.path)
+		}
+	}
+}
+
+// FuzzSortPartLength reads the parts of sort keys back, and must survive bytes that are none.
+func FuzzSortPartLength(f *testing.F) {
+	for _, text := range []string{`1`, `-1.5`, `"a"`, `{"a":[1,{"b":null}]}`, `[[],{}]`, `{"$numberDecimal":"-0.1"}`, `{"$numberDecimal":"1e99"}`,
+		`{"$binary":{"base64":"AAAA","subType":"00"}}`, `{"$oid":"0123456789abcdef01234567"}`, `{"$regularExpression":{"pattern":"a","options":"i"}}`} {
+		f.Add([]byte(text), []byte{0x20, 'a'})
+	}
+	f.Fuzz(func(t *testing.T, text, garbage []byte) {
+		if n, ok := sortPartLength(garbage, len(text)%2 == 0); ok && n > len(garbage) {
+			t.Errorf("%x has a part of %d bytes", garbage, n)
+		}
+		d, err := ParseValue(text, Limits{})
+		if err != nil {
+			return
+		}
+		for _, descending := range []bool{false, true} {
+			part := (&sortKey{descending: descending}).appendPart(nil, d.Root(), false)
+			if n, ok := sortPartLength(append(bytes.Clone(part), garbage...), descending); !ok || n != len(part) {
+				t.Errorf("%s, descending %v: %d, %v, want %d", text, descending, n, ok, len(part))
+			}
+		}
+	})
+}

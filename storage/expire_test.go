@@ -1,0 +1,118 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/freshetdb/freshet/matcher"
+)
+
+// Documents go when their time has come, not before, through the ordinary way of a write.
+func TestExpire(t *testing.T) {
+	eachKind(t, 0, func(t *testing.T, r *rig, _ *rand.Rand) {
+		if r.unruly() {
+			t.Skip("an unruly log may hold a deletion back")
+		}
+		c := r.collection("pages")
+		minute := int64(60)
+		_, created, err := r.store.PutIndex(t.Context(), testApp, "pages", IndexDefinition{
+			Name: "ttl", Keys: []byte(`"at"`), Partial: []byte(`{"keep":null}`), ExpireAfterSeconds: &minute,
+		})
+		if err != nil || !created {
+			t.Fatalf("put the index: %v, %v", created, err)
+		}
+		start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		date := func(after time.Duration) string {
+			return fmt.Sprintf(`{"$date":{"$numberLong":"%d"}}`, start.Add(after).UnixMilli())
+		}
+		for id, fields := range map[string]string{
+			"first":  `{"at":` + date(0) + `}`,
+			"second": `{"at":[` + date(time.Hour) + `,` + date(time.Second) + `]}`,
+			"third":  `{"at":` + date(2*time.Second) + `}`,
+			"later":  `{"at":` + date(time.Hour) + `}`,
+			"kept":   `{"keep":true,"at":` + date(0) + `}`,
+			"number": `{"at":1}`,
+			"none":   `{}`,
+		} {
+			if err := r.set(t.Context(), c, id, fields); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.built(c)
+		now := start.Add(time.Minute - time.Millisecond)
+		x := NewExpirer(r.store, ExpirerConfig{Now: func() time.Time { return now }})
+		expect := func(budget, deleted, left int) {
+			t.Helper()
+			n, err := x.expire(t.Context(), budget)
+			if err != nil || n != deleted || len(r.all(c)) != left {
+				t.Fatalf("%d deleted, %v, %d left; want %d and %d", n, err, len(r.all(c)), deleted, left)
+			}
+		}
+		expect(10, 0, 7)
+		now = start.Add(time.Minute)
+		expect(10, 1, 6)
+		now = start.Add(time.Minute + 2*time.Second)
+		expect(1, 1, 5) // no more than the budget
+		expect(10, 1, 4)
+		expect(10, 0, 4)
+		if n := r.store.Metrics().DocumentsExpired.Load(); n != 3 {
+			t.Errorf("%d documents were counted, not 3", n)
+		}
+		r.compare(c)
+		r.checkIndexes(c)
+	})
+}
+
+// A document that was renewed after it was found stays: the deletion is of the state that was read.
+func TestExpireSparesRenewed(t *testing.T) {
+	r := kinds["embedded in memory"](t, 1)
+	r.state = newState()
+	r.start()
+	defer func() { r.end(); r.log.Close() }()
+	c := r.collection("pages")
+	zero := int64(0)
+	index, _, err := r.store.PutIndex(t.Context(), testApp, "pages", IndexDefinition{Name: "ttl", Keys: []byte(`"-at"`), ExpireAfterSeconds: &zero})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.set(t.Context(), c, "session", `{"at":{"$date":1000}}`); err != nil {
+		t.Fatal(err)
+	}
+	r.built(c)
+	x := NewExpirer(r.store, ExpirerConfig{})
+	due, err := index.due(time.UnixMilli(1000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := x.find(t.Context(), c, index, due, 10)
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%d documents are due, %v", len(found), err)
+	}
+	if err := r.set(t.Context(), c, "session", `{"at":{"$date":1001}}`); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := x.deleteAll(t.Context(), c, due, found); n != 0 || err != nil || len(r.all(c)) != 1 {
+		t.Errorf("%d deleted, %v; the document was renewed", n, err)
+	}
+	removed := make(chan string, 1)
+	r.check.each = func(change *matcher.Change) {
+		if change.Operation == matcher.OperationDelete {
+			removed <- change.ID
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		done <- NewExpirer(r.store, ExpirerConfig{Interval: time.Millisecond, Now: func() time.Time { return time.UnixMilli(1001) }}).Run(ctx)
+	}()
+	if id := <-removed; id != "session" {
+		t.Errorf("%q was removed", id)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
