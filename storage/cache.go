@@ -25,6 +25,7 @@ type cacheKey struct {
 func newDocumentCache(maxBytes int64, metrics *Metrics) (*documentCache, error) {
 	documents, err := otter.New(&otter.Options[cacheKey, *matcher.Document]{
 		MaximumWeight: uint64(maxBytes),
+		Executor:      func(upkeep func()) { upkeep() }, // the apply loop writes alone: a goroutine would wait for it, spinning
 		Weigher: func(k cacheKey, d *matcher.Document) uint32 {
 			return uint32(min(len(k.id)+d.MemoryBytes()+128, math.MaxUint32))
 		},
