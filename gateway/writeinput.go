@@ -175,7 +175,7 @@ func aclAfter(before *matcher.Document, user matcher.Value) []byte {
 	if before == nil {
 		return nil
 	}
-	return aclText(before.Field("_acl"))
+	return aclText(matcher.StoredACL(before))
 }
 
 func aclText(acl matcher.Value) []byte {

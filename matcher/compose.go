@@ -78,10 +78,23 @@ func Compose(m Metadata, user Value, limits Limits) (*Document, error) {
 func MetadataOf(d *Document) Metadata {
 	m := Metadata{ID: d.ID(), Revision: d.Revision(), CreatedAt: d.Field(fieldCreatedAt).Int64(),
 		UpdatedAt: d.Field(fieldUpdatedAt).Int64()}
-	if acl := d.Field(fieldACL); acl.Exists() {
+	if acl := StoredACL(d); acl.Exists() {
 		m.ACL = AppendValue(nil, acl, valuesStored)
 	}
 	return m
+}
+
+// StoredACL is the `_acl` of a document that Compose made, missing if it has none. It looks no further than the metadata,
+// which stand first: of a document that nobody has read for a while, the rest is not near the processor.
+func StoredACL(d *Document) Value {
+	v := d.Root().First()
+	for v.Exists() && IsMetadataField(sharedString(v.Name())) {
+		if string(v.Name()) == fieldACL {
+			return v
+		}
+		v = v.Next()
+	}
+	return Value{}
 }
 
 // SameContent reports whether two stored documents hold the same fields in the same order, _acl included and `_rev`,

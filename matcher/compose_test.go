@@ -114,3 +114,19 @@ func TestSameContent(t *testing.T) {
 		}
 	}
 }
+
+func TestStoredACL(t *testing.T) {
+	user := testDocument(t, `{"x":1,"_a":2,"_acl":{"of":"the user's, left out"}}`)
+	for acl, want := range map[string]string{"": "", `{"read":["u1"]}`: `{"read":["u1"]}`, `null`: `null`} {
+		d, err := Compose(Metadata{ID: "a", ACL: []byte(acl)}, user.Root(), Limits{}.WithDefaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(StoredACL(d).Raw()); got != want || d.Field("_acl").Exists() != (want != "") {
+			t.Errorf("of %s: %s, want %s", d.Text(), got, want)
+		}
+	}
+	if StoredACL(testDocument(t, `{}`)).Exists() {
+		t.Error("an empty document has an _acl")
+	}
+}
