@@ -57,8 +57,7 @@ func (h *Hubs) fence(c *matcher.Change, following []*matcher.Change) {
 			continue
 		}
 		if c.Fence == matcher.FenceDrop {
-			u.err = ErrCollectionDropped
-			l.pending = append(l.pending, delivery{hub: u, err: u.err})
+			h.fail(u, ErrCollectionDropped)
 			continue
 		}
 		if position == "" {
@@ -92,8 +91,7 @@ func (h *Hubs) truncate(u *hub, position string) {
 		}
 		u.state, u.window = hubStands, matcher.NewWindow(u.query, h.cfg.Limits)
 		if err := u.window.Load(nil, true); err != nil {
-			u.err = fmt.Errorf("empty the window: %w", err)
-			h.loop.pending = append(h.loop.pending, delivery{hub: u, err: u.err})
+			h.fail(u, fmt.Errorf("empty the window: %w", err))
 			return
 		}
 	}

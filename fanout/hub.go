@@ -56,7 +56,8 @@ type held[T any] struct {
 // heldChange is a change that concerns a hub, and the position on the wire that it leads to.
 type heldChange struct {
 	change        *matcher.Change
-	before, after bool // matches the filter
+	before, after bool  // matches the filter
+	err           error // the filter has too much to do for it
 	position      string
 }
 
@@ -164,6 +165,8 @@ func (h *Hubs) hit(u *hub, c heldChange) {
 	switch {
 	case u.err != nil:
 		return // ends with this group
+	case c.err != nil && (u.state != hubCold || u.round != nil):
+		h.fail(u, c.err)
 	case u.state == hubStands:
 		h.step(u, c)
 	case u.state == hubDry || u.round != nil && !u.round.stale:
@@ -179,11 +182,16 @@ func (h *Hubs) step(u *hub, c heldChange) {
 		h.runDry(u)
 		h.holdChange(u, c)
 	case err != nil:
-		u.err = err
-		h.loop.pending = append(h.loop.pending, delivery{hub: u, err: err})
+		h.fail(u, err)
 	case some:
 		h.emit(u, frame)
 	}
+}
+
+// fail ends a hub with this group.
+func (h *Hubs) fail(u *hub, err error) {
+	u.err = err
+	h.loop.pending = append(h.loop.pending, delivery{hub: u, err: err})
 }
 
 // events makes the frame of what a change does to a hub that stands, if it does something that shows.

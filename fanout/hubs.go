@@ -132,7 +132,7 @@ func (h *Hubs) Prepare(g *matcher.Group) {
 		}
 		position := l.vector.String()
 		for _, hit := range l.hits {
-			h.hit(l.byOrdinal[hit.Query], heldChange{change: c, before: hit.Before, after: hit.After, position: position})
+			h.hit(l.byOrdinal[hit.Query], heldChange{change: c, before: hit.Before, after: hit.After, err: hit.Err, position: position})
 		}
 	}
 	h.metrics.Changes.Add(uint64(len(g.Changes)))

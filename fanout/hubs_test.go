@@ -396,6 +396,40 @@ func TestWindowErrorEndsHub(t *testing.T) {
 	})
 }
 
+// A document that a filter has too much to do for ends its subscriptions, whether it is written or read, and no others.
+func TestCostlyDocumentEndsHub(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSteps(t, Config{})
+		session := s.listener.NewSession()
+		defer session.Close()
+		costly := mustCompile(t, 1, `{"s":{"$regex":"(a|b){1,900}x"}}`, "", "", 0, 0)
+		mustSubscribe(t, session, "costly", costly)
+		mustSubscribe(t, session, "window", mustCompile(t, 1, `{"s":{"$regex":"(a|b){1,901}x"}}`, `{"a":1}`, "", 0, 3))
+		mustSubscribe(t, session, "other", mustCompile(t, 1, `{"s":{"$exists":true}}`, "", "", 0, 0))
+		s.settle()
+		frames(t, session)
+		s.put(1, `{"_id":"p1","s":"`+strings.Repeat("ab", 5_000)+`x"}`)
+		s.settle()
+		got := strings.Join(frames(t, session), "\n")
+		for _, want := range []string{"costly: ", "window: ", `"other"`} {
+			if strings.Count(got, want) != 1 {
+				t.Errorf("%q is not there once: %s", want, got)
+			}
+		}
+		if strings.Count(got, "MaxRegexWork") != 2 {
+			t.Errorf("the bound is not named: %s", got)
+		}
+		mustSubscribe(t, session, "again", costly)
+		s.settle()
+		if got := frames(t, session); len(got) != 2 || !strings.HasPrefix(got[1], "again: ") || !strings.Contains(got[1], "MaxRegexWork") {
+			t.Errorf("subscribed again: %q", got)
+		}
+		if n := s.listener.Metrics().Hubs.Load(); n != 1 {
+			t.Errorf("%d hubs are left", n)
+		}
+	})
+}
+
 // inserts makes documents whose `a` counts up.
 func inserts(ids ...string) (ws []write) {
 	for i, id := range ids {

@@ -123,12 +123,11 @@ func (t *track) load(i int) error {
 func (t *track) step(i int) error {
 	c := t.changes[i]
 	u := t.hub
-	h := heldChange{
-		change: c,
-		before: c.Before != nil && u.query.Match(c.Before),
-		after:  c.After != nil && u.query.Match(c.After),
-	}
+	h := heldChange{change: c}
 	var err error
+	if h.before, h.after, err = u.query.DecideChange(c); err != nil {
+		return fmt.Errorf("match a change of the past: %w", err)
+	}
 	t.events, err = u.eventsOf(t.window, h, t.events[:0])
 	if errors.Is(err, matcher.ErrWindowDry) {
 		if err := t.load(i); err != nil {

@@ -212,6 +212,11 @@ func (s *worldSnapshot) Find(ctx context.Context, c matcher.CollectionID, q *mat
 			docs[u.ID] = u.Before
 		}
 	}
+	for _, d := range docs {
+		if _, err := q.Decide(d); err != nil {
+			return nil, false, err
+		}
+	}
 	sorted := matching(q, docs)
 	if need > 0 && len(sorted) > need {
 		return sorted[:need], false, nil

@@ -128,6 +128,16 @@ func TestQueryRefusals(t *testing.T) {
 	s.do("GET", "/v1/db/pages?limit=20000", "", "Accept: text/event-stream").problem("window-too-large")
 }
 
+// A filter that has too much to do for a document gets an error, where it is read and where it is counted.
+func TestCostlyDocument(t *testing.T) {
+	s := startDev(t)
+	s.do("PUT", "/v1/db/pages/p1", `{"s":"`+strings.Repeat("ab", 5_000)+`x"}`)
+	const heavy = "?filter=" + "%7B%22s%22%3A%7B%22%24regex%22%3A%22(a%7Cb)%7B1%2C900%7Dx%22%7D%7D"
+	for _, call := range []string{"/v1/db/pages", "/v1/db/pages:count"} {
+		s.do("GET", call+heavy, "").problem("query-too-costly")
+	}
+}
+
 // The pages of a query, one after the other, are its whole answer: for any order, skip and limit, and however small
 // the pages are.
 func TestPagesAreTheWholeAnswer(t *testing.T) {

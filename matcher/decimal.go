@@ -246,6 +246,9 @@ func (d decimal) compare(o decimal) int {
 	case sd < 0:
 		d, o = o, d
 	}
+	if d.exponent == o.exponent {
+		return cmp.Or(cmp.Compare(d.hi, o.hi), cmp.Compare(d.lo, o.lo))
+	}
 	nd, no := d.countDigits(), o.countDigits()
 	if c := cmp.Compare(nd+int(d.exponent), no+int(o.exponent)); c != 0 {
 		return c

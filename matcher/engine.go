@@ -3,10 +3,12 @@ package matcher
 // Ordinal names a registered query within one Engine. Ordinals are reused.
 type Ordinal uint32
 
-// Hit says that a change concerns a registered query: it matched before, after, or both.
+// Hit says that a change concerns a registered query: it matched before, after, or both, or it takes more than a filter
+// may (Query.Decide).
 type Hit struct {
 	Query         Ordinal
 	Before, After bool
+	Err           error // then nothing is known of the change
 }
 
 // Engine is the index of a node's registered queries. It has one owner: Install and Remove are called between groups,
@@ -39,7 +41,7 @@ type collectionIndex struct {
 type filterGroup struct {
 	collection *collectionIndex
 	key        string // of the filter
-	filter     *node
+	filter     boundedFilter
 	ids        []string // where pinned
 	pinned     bool
 	place      int // in collection.scan, if not pinned
@@ -142,8 +144,8 @@ func (x *collectionIndex) remove(g *filterGroup) {
 	}
 }
 
-// Match appends a hit for every installed query of the change's collection whose filter accepts one of its images. A
-// fence has no images and so no hits. Match allocates nothing while hits has room.
+// Match appends a hit for every installed query of the change's collection whose filter accepts one of its images, or
+// has too much to do for one. A fence has no images and so no hits. Match allocates nothing while hits has room.
 func (e *Engine) Match(c *Change, hits []Hit) []Hit {
 	index := e.collections[c.Collection]
 	if index == nil {
@@ -159,11 +161,10 @@ func (e *Engine) Match(c *Change, hits []Hit) []Hit {
 }
 
 func (g *filterGroup) match(c *Change, hits []Hit) []Hit {
-	before := c.Before != nil && g.filter.match(c.Before.Root())
-	after := c.After != nil && g.filter.match(c.After.Root())
-	if before || after {
+	before, after, err := g.filter.decideChange(c)
+	if before || after || err != nil {
 		for _, o := range g.members {
-			hits = append(hits, Hit{Query: o, Before: before, After: after})
+			hits = append(hits, Hit{Query: o, Before: before, After: after, Err: err})
 		}
 	}
 	return hits

@@ -10,6 +10,7 @@ const (
 	CodeDocumentTooLarge = "document-too-large" // a bound on documents
 	CodeQueryInvalid     = "query-invalid"      // filter, sort, fields, skip, limit
 	CodeQueryTooLarge    = "query-too-large"    // a bound on queries
+	CodeQueryTooCostly   = "query-too-costly"   // a bound on what a query does for one document
 	CodeOperatorUnknown  = "operator-unknown"
 	CodeIDNotString      = "id-not-string"
 	CodeIDInvalid        = "id-invalid"

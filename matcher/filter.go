@@ -40,7 +40,6 @@ type node struct {
 	patterns []*pattern // $regex: one; $in: any number
 	children []*node
 	test     predicate
-	search   searchBound // of patterns
 }
 
 // match reports whether the filter accepts v: a document, or within $elemMatch an element. It allocates nothing.
@@ -66,9 +65,6 @@ func (n *node) match(v Value) bool {
 		return false
 	case opNot:
 		return !n.children[0].match(v)
-	}
-	if n.search.bytes > 0 && !n.searchable(v) {
-		return false
 	}
 	if len(n.path.segments) == 0 {
 		return n.visit(v)
@@ -130,8 +126,13 @@ func (n *node) compare(v Value) bool {
 }
 
 func isNaN(v Value) bool {
-	kind := v.Kind()
-	return (kind == KindDouble || kind == KindDecimal) && math.IsNaN(v.Float64())
+	switch v.Kind() {
+	case KindDouble:
+		return math.IsNaN(v.Float64())
+	case KindDecimal:
+		return v.decimal().class == decimalNaN
+	}
+	return false
 }
 
 func (n *node) in(v Value) bool {
@@ -154,14 +155,18 @@ func (n *node) elemMatch(v Value) bool {
 		return false
 	}
 	for e := v.First(); e.Exists(); e = e.Next() {
-		if n.op == opElemMatchObject {
-			if kind := e.Kind(); kind != KindObject && kind != KindArray {
-				continue
-			}
-		}
-		if n.children[0].match(e) {
+		if n.enters(e) && n.children[0].match(e) {
 			return true
 		}
 	}
 	return false
+}
+
+// enters reports whether an $elemMatch looks at an element: its object form only at what has fields.
+func (n *node) enters(e Value) bool {
+	if n.op == opElemMatchValue {
+		return true
+	}
+	kind := e.Kind()
+	return kind == KindObject || kind == KindArray
 }

@@ -71,9 +71,13 @@ func (t *collatedComparison) accepts(v Value) bool {
 
 func (t *collatedComparison) operator() string { return rangeNames[t.op] }
 func (t *collatedComparison) cost() int        { return 1 }
+func (t *collatedComparison) perValue() int    { return collatedPerValue }
 func (t *collatedComparison) appendNormal(dst []byte) []byte {
 	return appendNormalValue(dst, t.value)
 }
+
+// collatedPerValue is what it takes to compare a string under a collation, in plain comparisons (slowPredicate).
+const collatedPerValue = 8
 
 // sortValues sorts the values of an $in, and leaves out what stands twice.
 func (c *collation) sortValues(values []Value) []Value {
@@ -138,6 +142,7 @@ func (t *collatedList) holds(s []byte) bool {
 
 func (t *collatedList) operator() string { return "$in" }
 func (t *collatedList) cost() int        { return 2 }
+func (t *collatedList) perValue() int    { return 2 * collatedPerValue }
 func (t *collatedList) appendNormal(dst []byte) []byte {
 	return appendNormalList(dst, t.values, t.patterns)
 }

@@ -39,6 +39,11 @@ func (t *geoTest) accepts(v Value) bool {
 func (t *geoTest) operator() string               { return t.name }
 func (t *geoTest) appendNormal(dst []byte) []byte { return append(dst, t.normal...) }
 func (t *geoTest) cost() int                      { return 3 }
+func (t *geoTest) perValue() int                  { return geoPerValue + len(t.normal)/stepBytes }
+
+// geoPerValue is what it takes to place a point on the sphere, in comparisons (slowPredicate); each point of a shape adds
+// to it.
+const geoPerValue = 16
 
 // compileGeoWithin compiles $geoWithin and its old name $within: the stored geometry lies wholly within a shape.
 //

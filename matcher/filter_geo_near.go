@@ -30,6 +30,7 @@ func (t *nearTest) accepts(root Value) bool {
 
 func (t *nearTest) operator() string { return "$near" }
 func (t *nearTest) cost() int        { return 3 }
+func (t *nearTest) perValue() int    { return geoPerValue }
 
 func (t *nearTest) appendNormal(dst []byte) []byte {
 	number := func(f float64) {

@@ -16,6 +16,7 @@ const MaxPathIndexes = 8
 type path struct {
 	text     string
 	segments []segment
+	indexes  int // numeric names
 }
 
 // segment is one name of a path; index is the place it names in an array, -1 if it names none.
@@ -31,16 +32,15 @@ func parsePath(text string, at *place) (path, error) {
 			"the path has %d names, at most %d are allowed (MaxPathSegments); shorten it", len(names), MaxPathSegments)
 	}
 	p := path{text: text, segments: make([]segment, len(names))}
-	indexes := 0
 	for i, name := range names {
 		p.segments[i] = segment{name: name, index: pathIndex(name)}
 		if p.segments[i].index >= 0 {
-			indexes++
+			p.indexes++
 		}
 	}
-	if indexes > MaxPathIndexes {
+	if p.indexes > MaxPathIndexes {
 		return path{}, at.tooLarge(MaxPathIndexes,
-			"the path has %d numeric names, at most %d are allowed (MaxPathIndexes); use fewer array indexes", indexes, MaxPathIndexes)
+			"the path has %d numeric names, at most %d are allowed (MaxPathIndexes); use fewer array indexes", p.indexes, MaxPathIndexes)
 	}
 	return p, nil
 }

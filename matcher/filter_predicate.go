@@ -28,7 +28,7 @@ type stepper interface {
 // longer than one of one.
 func shareSteps(root *node) {
 	found := map[string][]stepper{}
-	visitNodes(root, false, func(n *node, _ bool) {
+	visitNodes(root, func(n *node) {
 		if s, ok := n.test.(stepper); ok {
 			found[n.test.operator()] = append(found[n.test.operator()], s)
 		}

@@ -23,6 +23,14 @@ type pattern struct {
 	steps   int // as MaxRegexSteps counts them
 }
 
+// searchWork is what MaxRegexWork counts for each byte of text.
+func (p *pattern) searchWork() int {
+	if _, plain := p.program.LiteralPrefix(); plain {
+		return 1
+	}
+	return p.steps
+}
+
 // searchSteps is about what it costs to look for the pattern in so many bytes of text, in steps of an evaluation.
 func (p *pattern) searchSteps(size int) int { return (1 + size) * (16 + p.steps) / regexStepWork }
 

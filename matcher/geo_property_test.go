@@ -27,7 +27,7 @@ func TestSphereDistanceAgainstHaversine(t *testing.T) {
 		away := math.Pow(10, -random.Float64()*8) * 90 // from a centimetre to a quarter of the way around
 		lng2, lat2 := max(-180, min(180, lng+away*(random.Float64()*2-1))), max(-90, min(90, lat+away*(random.Float64()*2-1)))
 		q := compileText(t, fmt.Sprintf(`{"a":{"$near":{"$geometry":{"type":"Point","coordinates":[%v,%v]}}}}`, lng, lat))
-		got, found := nearOf(q.filter).distance(testDocument(t, point(lng2, lat2)).Root())
+		got, found := nearOf(q.filter.node).distance(testDocument(t, point(lng2, lat2)).Root())
 		want := haversine(lng, lat, lng2, lat2) * EarthRadiusMetres
 		if !found || math.Abs(got-want) > 1e-8*want+1e-6 {
 			t.Fatalf("pair %d: from [%v,%v] to [%v,%v] are %v m, want %v m", i, lng, lat, lng2, lat2, got, want)
@@ -380,7 +380,7 @@ func TestDistanceAgainstSamples(t *testing.T) {
 				least = math.Min(least, haversine(ll.Lng.Degrees(), ll.Lat.Degrees(), sample.Lng.Degrees(), sample.Lat.Degrees()))
 			}
 		})
-		near := nearOf(q.filter)
+		near := nearOf(q.filter.node)
 		line, _ := near.distance(testDocument(t, stored(shape("LineString", text[1:len(text)-1]))).Root())
 		if line > least+1e-12 || line < least-size*2e-3 {
 			t.Fatalf("seed %d: the line is %v away, samples %v", seed, line, least)
@@ -539,7 +539,7 @@ func FuzzGeometry(f *testing.F) {
 		}
 		for _, operator := range []string{"$near", "$nearSphere"} {
 			if q, ok := ask(operator); ok {
-				distance, found := nearOf(q.filter).distance(d.Root())
+				distance, found := nearOf(q.filter.node).distance(d.Root())
 				if found && !(distance >= 0) {
 					t.Fatalf("%s of %s: the distance of %s is %v", operator, query, document, distance)
 				}

@@ -11,8 +11,9 @@ import (
 )
 
 // semanticsVersion stands in every query key. It grows when a query could mean something else than before, so that a
-// resume across such a change becomes a reset.
-const semanticsVersion = 1
+// resume across such a change becomes a reset. A commit that changes the answer of a filter, the order of a sort or what a
+// projection shows, for any document, adds 1 once per release; a new operator, which no older query has, needs no new one.
+const semanticsVersion = 2
 
 // QuerySpec is a query as a client sent it. Filter, Sort, Fields and Collation are JSON texts, nil if absent.
 type QuerySpec struct {
@@ -34,7 +35,7 @@ type QuerySpec struct {
 
 // Query is a compiled query. It is immutable and safe for concurrent use.
 type Query struct {
-	filter     *node
+	filter     boundedFilter
 	filterText string    // normal form of the filter
 	sort       []sortKey // ends with _id by bytes, but where any document goes
 	sorted     bool      // by a sort or a $near of its own
@@ -70,8 +71,7 @@ func Compile(spec QuerySpec, limits Limits) (*Query, error) {
 	}
 	form := normalize(filter)
 	shareSteps(form.node)
-	boundSearches(form.node)
-	q.filter, q.filterText = form.node, form.text
+	q.filter, q.filterText = boundFilter(form.node), form.text
 	if !spec.AnyDocument {
 		q.ids, q.pinned = pinnedIDs(form.node)
 	}
@@ -131,8 +131,19 @@ func checkCount(name string, n int) error {
 		Detail: name + " is " + strconv.Itoa(n) + "; it must be a whole number from 0 on"}
 }
 
-// Match reports whether the filter alone accepts d. It allocates nothing.
+// Match reports whether the filter alone accepts d, however long that takes. It allocates nothing.
 func (q *Query) Match(d *Document) bool { return q.filter.match(d.Root()) }
+
+// Decide is Match where others wait for the answer: it is an error of code CodeQueryTooCostly where d takes more than
+// MaxMatchSteps or MaxRegexWork.
+func (q *Query) Decide(d *Document) (matches bool, err error) {
+	return q.filter.decide(d)
+}
+
+// DecideChange is Decide for both images of a change; an absent one does not match.
+func (q *Query) DecideChange(c *Change) (before, after bool, err error) {
+	return q.filter.decideChange(c)
+}
 
 // Ordered reports whether the query has a sort, a skip, a limit or a $near: its live result is a window.
 func (q *Query) Ordered() bool { return q.ordered }

@@ -245,7 +245,7 @@ func FuzzQuery(f *testing.F) {
 				t.Fatalf("%s matches %s, but in its normal form %s it does not, or the other way round", filter, text, q.Normal())
 			}
 		}
-		if nearOf(q.filter) != nil { // there is one at most
+		if nearOf(q.filter.node) != nil { // there is one at most
 			return
 		}
 		again := compile(t, QuerySpec{Filter: []byte(`{"$and":[` + filter + `,{"$nor":[{"$nor":[` + filter + `]}]}]}`), Sort: []byte(sort)})

@@ -30,7 +30,7 @@ const MaxUnseenTypes = 16
 // that is never there, and an $in or a regular expression needs one type of several.
 func (q *Query) UnseenTypes(seen SeenTypes) []UnseenType {
 	u := unseen{seen: seen}
-	u.node(q.filter, nil, false)
+	u.node(q.filter.node, nil, false)
 	slices.SortFunc(u.found, func(a, b UnseenType) int {
 		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Detail, b.Detail))
 	})

@@ -140,10 +140,11 @@ func (n *Snapshot) visit(ctx context.Context, c matcher.CollectionID, q *matcher
 		}
 	}
 	for _, before := range v.undone {
-		if before != nil && q.Match(before) {
-			if err := take.offer(before); err != nil {
-				return nil, err
-			}
+		if before == nil {
+			continue
+		}
+		if err := v.offer(before); err != nil {
+			return nil, err
 		}
 	}
 	ways, err := n.ways(c, q, find)
@@ -181,7 +182,16 @@ func (v *visit) document(d *matcher.Document) error {
 			return nil
 		}
 	}
-	if !v.query.Match(d) {
+	return v.offer(d)
+}
+
+// offer takes a document that matches.
+func (v *visit) offer(d *matcher.Document) error {
+	matches, err := v.query.Decide(d)
+	switch {
+	case err != nil:
+		return fmt.Errorf("match a document: %w", err)
+	case !matches:
 		return nil
 	}
 	return v.take.offer(d)
