@@ -198,6 +198,16 @@ func TestSubFollowsARealServer(t *testing.T) {
 		}
 	}
 
+	collated := start(t, []string{"FRESHET_URL=" + url}, "sub", "pages", "--filter", `{"_id":{"$in":["A"]}}`,
+		"--collation", `{"locale":"en","strength":2}`, "--values", "canonical", "--fields", "n")
+	if got := line(t, collated.stdout, "document"); got != "document 0 a {\"_id\":\"a\",\"n\":{\"$numberLong\":\"3\"}}\n" {
+		t.Errorf("under a collation, canonical: %q", got)
+	}
+	collated.signal(t, syscall.SIGINT)
+	if text, code := collated.rest(t); code != ExitOK {
+		t.Errorf("Ctrl-C: exit %d, %q", code, text)
+	}
+
 	bad := start(t, []string{"FRESHET_URL=" + url}, "sub", "pages", "--filter", `{"n":{"$near_":1}}`)
 	if text, code := bad.rest(t); code != ExitFailure || !strings.Contains(text, "$near_") || !strings.Contains(text, "[operator-unknown]") {
 		t.Errorf("an unknown operator: exit %d, %q", code, text)

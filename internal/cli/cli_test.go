@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
 
 	"github.com/freshetdb/freshet/internal/config"
+	"github.com/freshetdb/freshet/matcher"
 )
 
 // invocation runs the command line in this process.
@@ -144,6 +146,27 @@ func TestHelpNamesEverySetting(t *testing.T) {
 	}
 }
 
+// TestCommandsTakeWholeQueries: whatever a query consists of can be given to every command that takes one.
+func TestCommandsTakeWholeQueries(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"sub", "match"} {
+		help := invoke(t, nil, command, "--help").stdout
+		for part := range reflect.TypeFor[matcher.QuerySpec]().Fields() {
+			if part.Name == "Dates" || part.Name == "AnyDocument" {
+				continue // not the user's, but of what is asked
+			}
+			if flag := "--" + strings.ToLower(part.Name) + " "; !strings.Contains(help, flag) {
+				t.Errorf("%s has no %s", command, flag)
+			}
+		}
+	}
+	for _, bad := range [][]string{{"--collation", "de"}, {"--collation", "[]"}, {"--values", "relax"}} {
+		if r := invoke(t, nil, append([]string{"sub", "c"}, bad...)...); r.code != ExitUsage || !strings.Contains(r.stderr, bad[0]) {
+			t.Errorf("%q: exit %d, %q", bad, r.code, r.stderr)
+		}
+	}
+}
+
 func TestShortFormsBecomeWireForms(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ sort, fields, wantSort, wantFields string }{
@@ -153,7 +176,7 @@ func TestShortFormsBecomeWireForms(t *testing.T) {
 		{`[["a",1]]`, `["a"]`, `[["a",1]]`, `["a"]`},
 		{"", "", "", ""},
 	} {
-		q, err := subOptions{collection: "c", sort: test.sort, fields: test.fields}.query()
+		q, err := subOptions{collection: "c", queryOptions: queryOptions{sort: test.sort, fields: test.fields}}.query()
 		if err != nil || string(q.Sort) != test.wantSort || string(q.Fields) != test.wantFields {
 			t.Errorf("%q, %q: %s, %s, %v", test.sort, test.fields, q.Sort, q.Fields, err)
 		}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,12 +31,11 @@ const (
 
 // matchOptions is the command line of `freshet match` as given.
 type matchOptions struct {
-	filter, sort, fields, collation, values string
-	skip, limit                             int
-	limitGiven, valuesGiven                 bool
-	count, explain, strict, unchecked       bool
-	maxDocumentBytes, maxMemoryBytes        int
-	files                                   []string
+	queryOptions
+	valuesGiven                       bool
+	count, explain, strict, unchecked bool
+	maxDocumentBytes, maxMemoryBytes  int
+	files                             []string
 }
 
 const matchHelp = `Find documents in files of JSON, one document a line (NDJSON), by a query.
@@ -78,13 +76,7 @@ func (p Program) matchCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&o.filter, "filter", "", "filter in MongoDB's language, a `JSON` object or @FILE with one; none: every document")
-	flags.StringVar(&o.sort, "sort", "", "sort, an `ORDER` such as -date,title or {\"date\":-1,\"title\":1}")
-	flags.IntVar(&o.skip, "skip", 0, "leave out the first `N` documents")
-	flags.IntVar(&o.limit, "limit", 0, "print at most `N` documents")
-	flags.StringVar(&o.fields, "fields", "", "print only these `FIELDS`, such as title,author.name or {\"title\":1}; none: the line")
-	flags.StringVar(&o.collation, "collation", "", "order and equality of strings, a `JSON` object such as {\"locale\":\"simple\"}")
-	flags.StringVar(&o.values, "values", "", "write values in this `FORM`: relaxed, canonical or plain; none: the line, with --fields relaxed")
+	o.register(flags, "print", "the line", "the line, with --fields relaxed")
 	flags.BoolVarP(&o.count, "count", "c", false, "print only how many documents there are")
 	flags.BoolVar(&o.explain, "explain", false, "read nothing: print how a server understands the query, finds it and matches it")
 	flags.BoolVar(&o.strict, "strict", false, "end at the first line that is no document")
@@ -116,34 +108,20 @@ func (f sizeFlag) String() string {
 // spec brings the options into the form that the compiler takes, which checks the rest.
 func (o matchOptions) spec() (matcher.QuerySpec, error) {
 	spec := matcher.QuerySpec{Skip: o.skip, Limit: o.limit, AnyDocument: true}
-	if o.skip < 0 {
-		return spec, usagef("--skip is %d; give 0 or more", o.skip)
-	}
-	if o.limitGiven && o.limit < 1 {
-		return spec, usagef("--limit is %d; give 1 or more, or leave it out for all documents", o.limit)
-	}
 	if o.strict && o.unchecked {
 		return spec, usagef("--strict and --unchecked exclude each other; give one of them")
 	}
-	filter, err := textOption("--filter", o.filter)
+	texts, err := o.texts()
 	if err != nil {
 		return spec, err
 	}
-	if strings.TrimSpace(filter) != "" {
-		spec.Filter = []byte(filter)
+	if texts.filter != "" {
+		spec.Filter = []byte(texts.filter)
 	}
-	if o.collation != "" {
-		spec.Collation = []byte(o.collation)
+	if texts.collation != "" {
+		spec.Collation = []byte(texts.collation)
 	}
-	if spec.Sort, err = shortOption("--sort", o.sort, sortPair); err != nil {
-		return spec, err
-	}
-	if spec.Fields, err = shortOption("--fields", o.fields, func(name string) any { return name }); err != nil {
-		return spec, err
-	}
-	if spec.Values, err = matcher.ParseValues(o.values); err != nil {
-		return spec, usagef("%v", err)
-	}
+	spec.Sort, spec.Fields, spec.Values = texts.sort, texts.fields, texts.values
 	return spec, nil
 }
 

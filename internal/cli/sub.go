@@ -1,11 +1,9 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -26,12 +24,10 @@ var collectionName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,63}$`)
 
 // subOptions is the command line of `freshet sub` as given.
 type subOptions struct {
-	collection           string
-	filter, sort, fields string
-	skip, limit          int
-	limitGiven           bool
-	url, token           string
-	events, json         bool
+	queryOptions
+	collection   string
+	url, token   string
+	events, json bool
 }
 
 func (p Program) subCommand() *cobra.Command {
@@ -54,11 +50,7 @@ func (p Program) subCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&o.filter, "filter", "", "filter in MongoDB's language, a `JSON` object or @FILE with one; none: every document")
-	flags.StringVar(&o.sort, "sort", "", "sort, an `ORDER` such as -date,title or {\"date\":-1,\"title\":1}")
-	flags.IntVar(&o.skip, "skip", 0, "leave out the first `N` documents")
-	flags.IntVar(&o.limit, "limit", 0, "show at most `N` documents; needs no sort")
-	flags.StringVar(&o.fields, "fields", "", "get only these `FIELDS`, such as title,author.name or {\"title\":1}; none: all")
+	o.register(flags, "get", "all", "relaxed")
 	flags.StringVar(&o.url, "url", p.env(urlEnv, defaultURL), "the server's `URL` ("+urlEnv+")")
 	flags.StringVar(&o.token, "token", "", "access `TOKEN` ("+tokenEnv+")")
 	flags.BoolVar(&o.events, "events", false, "print one line an event, on a terminal too")
@@ -78,88 +70,30 @@ func (p Program) env(name, otherwise string) string {
 
 // query checks the options that can be checked here and puts them into wire form.
 func (o subOptions) query() (client.Query, error) {
-	q := client.Query{Collection: o.collection, Skip: o.skip, Limit: o.limit}
+	q := client.Query{Collection: o.collection, Skip: o.skip, Limit: o.limit, Values: o.values}
 	if !collectionName.MatchString(o.collection) {
 		return q, usagef("%q is not a collection's name; it begins with a letter and has up to 64 letters, digits, _ . and -", o.collection)
-	}
-	if o.skip < 0 {
-		return q, usagef("--skip is %d; give 0 or more", o.skip)
-	}
-	if o.limitGiven && o.limit < 1 {
-		return q, usagef("--limit is %d; give 1 or more, or leave it out for all documents", o.limit)
 	}
 	if o.events && o.json {
 		return q, usagef("--events and --json exclude each other; give one of them")
 	}
-	filter, err := textOption("--filter", o.filter)
+	texts, err := o.texts()
 	if err != nil {
 		return q, err
 	}
-	if filter != "" {
-		if q.Filter, err = jsonOption("--filter", filter, '{'); err != nil {
+	for _, given := range []struct {
+		flag, text string
+		into       *json.RawMessage
+	}{{"--filter", texts.filter, &q.Filter}, {"--collation", texts.collation, &q.Collation}} {
+		if given.text == "" {
+			continue
+		}
+		if *given.into, err = jsonOption(given.flag, given.text, '{'); err != nil {
 			return q, err
 		}
 	}
-	if q.Sort, err = shortOption("--sort", o.sort, sortPair); err != nil {
-		return q, err
-	}
-	q.Fields, err = shortOption("--fields", o.fields, func(name string) any { return name })
-	return q, err
-}
-
-// textOption is the text, or what is in FILE where it is @FILE.
-func textOption(flag, text string) (string, error) {
-	name, isFile := strings.CutPrefix(text, "@")
-	if !isFile {
-		return text, nil
-	}
-	content, err := os.ReadFile(name)
-	if err != nil {
-		return "", usagef("%s cannot be read: %v", flag, err)
-	}
-	return string(content), nil
-}
-
-// jsonOption checks a text that must be JSON beginning with one of the given characters.
-func jsonOption(flag, text string, starts ...byte) (json.RawMessage, error) {
-	raw := bytes.TrimSpace([]byte(text))
-	var syntax *json.SyntaxError
-	if err := json.Unmarshal(raw, new(any)); errors.As(err, &syntax) {
-		return nil, usagef("%s is not JSON: %v at byte %d of %s", flag, err, syntax.Offset, text)
-	} else if err != nil {
-		return nil, usagef("%s is not JSON: %v", flag, err)
-	}
-	if bytes.IndexByte(starts, raw[0]) < 0 {
-		return nil, usagef("%s is %s; it must be a JSON object", flag, text)
-	}
-	return raw, nil
-}
-
-// shortOption takes JSON, or names with commas between them.
-func shortOption(flag, text string, item func(string) any) (json.RawMessage, error) {
-	text = strings.TrimSpace(text)
-	if text == "" {
-		return nil, nil
-	}
-	if text[0] == '{' || text[0] == '[' {
-		return jsonOption(flag, text, '{', '[')
-	}
-	var list []any
-	for name := range strings.SplitSeq(text, ",") {
-		name = strings.TrimSpace(name)
-		if strings.TrimLeft(name, "+-") == "" {
-			return nil, usagef("%s has an empty name in %q", flag, text)
-		}
-		list = append(list, item(name))
-	}
-	return json.Marshal(list)
-}
-
-func sortPair(name string) any {
-	if rest, down := strings.CutPrefix(name, "-"); down {
-		return []any{rest, -1}
-	}
-	return []any{strings.TrimPrefix(name, "+"), 1}
+	q.Sort, q.Fields = texts.sort, texts.fields
+	return q, nil
 }
 
 func (p Program) subscribe(ctx context.Context, o subOptions) error {

@@ -91,7 +91,7 @@ func TestLiveTableShowsTheView(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
 	p := Program{Stdout: &out, Environ: []string{"NO_COLOR=1"}}
-	l := newLiveTable(p, -1, subOptions{collection: "quakes", sort: "-mag", limit: 10}, client.Query{})
+	l := newLiveTable(p, -1, subOptions{collection: "quakes", queryOptions: queryOptions{sort: "-mag", limit: 10}}, client.Query{})
 	for line := range strings.SplitSeq(session, "\n") {
 		frames, err := client.ParseFrames([]byte(line))
 		if err != nil {

@@ -42,6 +42,8 @@ type Query struct {
 	Skip       int             `json:"skip,omitempty"`
 	Limit      int             `json:"limit,omitempty"`
 	Fields     json.RawMessage `json:"fields,omitempty"`
+	Collation  json.RawMessage `json:"collation,omitempty"`
+	Values     string          `json:"values,omitempty"`
 }
 
 // Subscription keeps one live query going.
