@@ -39,7 +39,7 @@ func boundFilter(root *node) boundedFilter {
 // decide is match within MaxMatchSteps and MaxRegexWork. Few documents are so large that anything has to be counted.
 func (f *boundedFilter) decide(d *Document) (bool, error) {
 	root := d.Root()
-	size := weight(root) + len(d.arena)
+	size := weight(root) + len(d.arena) // see meter.spend
 	if f.weight*size <= MaxMatchSteps && f.search*len(d.text) <= MaxRegexWork {
 		return f.match(root), nil
 	}

@@ -11,7 +11,8 @@ import (
 const MaxArrayPadding = 10_000
 
 // MaxUpdateSteps bounds the work of one update on the elements of arrays: the edits and the parts of conditions that are
-// looked at, for each element anew.
+// looked at, for each element anew, times what an element consists of; and bytes of text times the steps of the regular
+// expressions that may search them.
 const MaxUpdateSteps = 20_000_000
 
 // Why a path leads nowhere. As in MongoDB that is an error for all operators but $unset, be there something to do at the

@@ -283,21 +283,20 @@ func (d popEdit) apply(e *updateWriter, v Value, n *updateNode) {
 
 // pullEdit is $pull or $pullAll: the elements that goes accepts go.
 type pullEdit struct {
-	name string
-	size int // steps of one test
-	goes func(element Value) bool
-	wrap bool // goes is asked of an object that holds the element under an empty name
+	name  string
+	goes  func(element Value) bool
+	costs updateCondition // what goes asks; the zero value: whether two values are equal
+	wrap  bool            // goes is asked of an object that holds the element under an empty name
 }
 
 // parsePull reads a value, which elements must equal; a regular expression or an object of operators, which elements
 // must match as a field does; or another object, a filter that elements which are objects must match.
 func parsePull(p *updateParser, n *updateNode, argument Value, at *place) error {
-	done := &pullEdit{name: "$pull", size: 1}
+	done := &pullEdit{name: "$pull"}
 	if kind := argument.Kind(); kind != KindObject && kind != KindRegex {
 		done.goes = func(element Value) bool { return Equal(element, argument) }
 		return p.add(n, done)
 	}
-	done.size = countValues(argument)
 	_, logical := logicalOperators[string(argument.First().Name())]
 	done.wrap = !logical && (argument.Kind() == KindRegex || isOperators(argument, false))
 	accepts, err := p.condition(argument, at, func() (*node, error) {
@@ -311,6 +310,7 @@ func parsePull(p *updateParser, n *updateNode, argument Value, at *place) error 
 	if err != nil {
 		return err
 	}
+	done.costs = accepts
 	done.goes = func(element Value) bool { return element.Kind() == KindObject && accepts.match(element) }
 	return p.add(n, done)
 }
@@ -323,7 +323,7 @@ func parsePullAll(p *updateParser, n *updateNode, argument Value, at *place) err
 	for _, v := range listElements(argument) {
 		values.add(v)
 	}
-	return p.add(n, &pullEdit{name: "$pullAll", size: 1, goes: values.has})
+	return p.add(n, &pullEdit{name: "$pullAll", goes: values.has})
 }
 
 func (d *pullEdit) makes() bool { return false }
@@ -334,7 +334,7 @@ func (d *pullEdit) apply(e *updateWriter, v Value, n *updateNode) {
 	}
 	separate := e.open('[')
 	for element := v.First(); element.Exists(); element = element.Next() {
-		if !e.spend(n, d.size) {
+		if !e.spend(n, 1) || !e.asks(n, &d.costs, element) {
 			return
 		}
 		asked := element

@@ -39,7 +39,7 @@ func (e *updateWriter) editOf(element Value, n *updateNode) *updateNode {
 	for i, c := range n.children {
 		if c.filter != nil {
 			object, ok := e.wrap(n, c.filter.identifier, element)
-			if !ok || !e.spend(n, c.filter.size) {
+			if !ok || !e.asks(n, &c.filter.accepts, element) {
 				return nil
 			}
 			if !c.filter.accepts.match(object) {

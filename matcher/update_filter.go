@@ -11,9 +11,8 @@ const MaxArrayFilters = 32
 // arrayFilter says which elements `$[identifier]` in a path stands for.
 type arrayFilter struct {
 	identifier string
-	accepts    *node // of an object that holds the element under the identifier
-	size       int   // operators and values in it
-	used       bool  // while parsing: a path names it
+	accepts    updateCondition // of an object that holds the element under the identifier
+	used       bool            // while parsing: a path names it
 }
 
 // arrayFilters reads [{"x.amount":{"$gt":5}},{"y":"red"}]: filters in which every path begins with one identifier.
@@ -53,7 +52,7 @@ func (p *updateParser) arrayFilters(list Value, at *place) error {
 		if err != nil {
 			return err
 		}
-		f.accepts, f.size = compiled, countValues(v)
+		f.accepts = compiled
 		p.filters[f.identifier] = f
 	}
 	return nil
@@ -125,18 +124,32 @@ func (p *updateParser) unusedFilter(at *place) error {
 	return at.fail(CodeUpdateInvalid, 0, "the array filter for %q is used by no path; leave it out, or use it as $[%s]", unused[0], unused[0])
 }
 
+// updateCondition is a filter that an update asks about elements.
+type updateCondition struct {
+	boundedFilter
+	size int // operators and values in it
+}
+
 // condition compiles a filter that stands in an update, within the bound on the operators and values of all of them.
-func (p *updateParser) condition(v Value, at *place, compile func() (*node, error)) (*node, error) {
-	if p.nodes += countValues(v); p.nodes > p.limits.MaxQueryNodes {
-		return nil, at.tooLarge(p.limits.MaxQueryNodes,
+func (p *updateParser) condition(v Value, at *place, compile func() (*node, error)) (c updateCondition, err error) {
+	c.size = countValues(v)
+	if p.nodes += c.size; p.nodes > p.limits.MaxQueryNodes {
+		return c, at.tooLarge(p.limits.MaxQueryNodes,
 			"the conditions of the update have more than %d operators and values (MaxQueryNodes); split the update", p.limits.MaxQueryNodes)
 	}
 	defer p.compiler.bar("an update")()
 	compiled, err := compile()
 	if err != nil {
-		return nil, err
+		return c, err
 	}
-	return normalize(compiled).node, nil
+	c.boundedFilter = boundFilter(normalize(compiled).node)
+	return c, nil
+}
+
+// asks counts what it takes at most to ask a condition about an element: all of its conditions may go through all of
+// the element, all of its regular expressions through all of the text.
+func (e *updateWriter) asks(n *updateNode, c *updateCondition, element Value) bool {
+	return e.spend(n, c.size+c.weight*weight(element)+c.search*len(element.Raw()))
 }
 
 // wrappedBytesPerStep is how much of an element is parsed anew for one of MaxUpdateSteps.

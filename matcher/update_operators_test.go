@@ -312,6 +312,15 @@ func TestUpdateLongArrays(t *testing.T) {
 	})
 }
 
+// moduli are conditions on one path that cannot be joined.
+func moduli(path string, n int) string {
+	parts := make([]string, n)
+	for i := range parts {
+		parts[i] = fmt.Sprintf(`{%q:{"$mod":[%d,-1]}}`, path, i+2)
+	}
+	return strings.Join(parts, ",")
+}
+
 // TestUpdateStepsAreBounded: many elements times large conditions or many paths stop at MaxUpdateSteps.
 func TestUpdateStepsAreBounded(t *testing.T) {
 	numbers := make([]string, 20_000)
@@ -324,7 +333,16 @@ func TestUpdateStepsAreBounded(t *testing.T) {
 	for i := range 2000 {
 		paths = append(paths, fmt.Sprintf(`"o.$[x].f%d":1,"o.$[].g%d":1`, i, i))
 	}
+	long := `{"b":[` + strings.Join(numbers, ",") + `]}`
+	large := `{"a":[` + long + "," + long + `]}`
+	text := `{"a":["` + strings.Repeat("ab", 10_000) + `"]}`
+	ranges := `{"$or":[` + moduli("b", 600) + `]}`
+	const heavy = `{"$regex":"(a|b){1,900}x"}`
 	checkRefused(t, []struct{ before, update, code, path, word string }{
+		{large, `{"$pull":{"a":` + ranges + `}}`, CodeUpdateInvalid, "/$pull/a", "MaxUpdateSteps"},
+		{large, `{"$set":{"a.$[x].c":1},"arrayFilters":[{"$or":[` + moduli("x.b", 600) + `]}]}`, CodeUpdateInvalid, "/$set/a.$[x].c", "MaxUpdateSteps"},
+		{text, `{"$pull":{"a":` + heavy + `}}`, CodeUpdateInvalid, "/$pull/a", "MaxUpdateSteps"},
+		{text, `{"$set":{"a.$[x]":1},"arrayFilters":[{"x":` + heavy + `}]}`, CodeUpdateInvalid, "/$set/a.$[x]", "MaxUpdateSteps"},
 		{array, `{"$pull":{"a":{"$in":[` + values + `]}}}`, CodeUpdateInvalid, "/$pull/a", "MaxUpdateSteps"},
 		{array, `{"$set":{"a.$[x]":1},"arrayFilters":[{"x":{"$in":[` + values + `]}}]}`, CodeUpdateInvalid, "/$set/a.$[x]", "MaxUpdateSteps"},
 		{array, `{"$push":{"o.$[].l":{"$each":[` + values + `],"$slice":0}}}`, CodeUpdateInvalid, "/$push/o.$[].l", "MaxUpdateSteps"},
