@@ -9,13 +9,12 @@ import (
 // at, fields and elements passed by on the way, and bytes of text (stepBytes are one). Where a filter has regular
 // expressions, MaxRegexWork bounds those as well. A document that takes more is an error (Query.Decide), never an answer.
 //
-// It is some ten milliseconds on one core, and more than most filters can take of any document: a filter passes it
-// with tens of conditions that each go through all of a document of the largest size. Whatever the size of the document, eight
-// conditions may go through all of it.
+// It is some ten to twenty milliseconds on one core, and more than most filters can take of any document: it takes a dozen
+// conditions that each go through all of a document of the largest size. Whatever the document is, eight may.
 const MaxMatchSteps = 1_000_000
 
-// minConditionsOfAll is how many conditions may go through the whole of a document that is larger than the default limits
-// allow.
+// minConditionsOfAll is how many conditions may go through the whole of any document: of one that is larger than the default
+// limits allow, or that holds many decimals.
 const minConditionsOfAll = 8
 
 // boundedFilter is a compiled filter with what its conditions and regular expressions cost together.
@@ -39,11 +38,10 @@ func boundFilter(root *node) boundedFilter {
 // decide is match within MaxMatchSteps and MaxRegexWork. Few documents are so large that anything has to be counted.
 func (f *boundedFilter) decide(d *Document) (bool, error) {
 	root := d.Root()
-	size := weight(root) + len(d.arena) // see meter.spend
-	if f.weight*size <= MaxMatchSteps && f.search*len(d.text) <= MaxRegexWork {
+	if f.weight*weight(root)*maxArenaFactor <= MaxMatchSteps && f.search*len(d.text) <= MaxRegexWork {
 		return f.match(root), nil
 	}
-	m := &meter{steps: max(MaxMatchSteps, minConditionsOfAll*size), search: MaxRegexWork, arena: len(d.arena), tape: len(d.tape)}
+	m := newMeter(d)
 	matches := m.match(f.node, root)
 	if err := m.err(); err != nil {
 		return false, below("filter", err)
@@ -68,29 +66,30 @@ func (f *boundedFilter) decideChange(c *Change) (before, after bool, err error) 
 
 // meter matches as node.match does, and counts what it takes. Once it is over, its answers mean nothing.
 type meter struct {
-	steps  int // left of MaxMatchSteps
+	most   int // MaxMatchSteps, or more for a document that is larger than the default limits allow
+	steps  int // left of most
 	search int // left of MaxRegexWork
-
-	arena, tape int // their lengths, of the document
+	factor int // what a value of the document takes, in plain ones
 }
 
-// spend counts that the node looks at so many values. Those that have something in the arena, decimals above all, take
-// up to ten times as long.
-func (m *meter) spend(n *node, values int) {
-	if steps := n.perValue() * values; steps > 0 {
-		m.steps -= steps + steps*m.arena/(2*m.tape)
-	}
+// maxArenaFactor is what a decimal takes, in values that need nothing of the arena.
+const maxArenaFactor = 10
+
+func newMeter(d *Document) *meter {
+	factor := 1 + min(2*len(d.arena)/(len(d.tape)*decimalBytes), 1)*(maxArenaFactor-1)
+	most := max(MaxMatchSteps, minConditionsOfAll*weight(d.Root())*factor)
+	return &meter{most: most, steps: most, search: MaxRegexWork, factor: factor}
 }
 
 func (m *meter) over() bool { return m.steps < 0 || m.search < 0 }
 
 // err says which bound was passed, if one was. The document is not named: whoever asks may not be allowed to know of it.
 func (m *meter) err() error {
-	bad := &Error{Code: CodeQueryTooCostly, Limit: MaxMatchSteps}
+	bad := &Error{Code: CodeQueryTooCostly, Limit: int64(m.most)}
 	switch {
 	case m.steps < 0:
 		bad.Detail = fmt.Sprintf("the filter takes more than %d steps on one of the documents (MaxMatchSteps); "+
-			"ask fewer things of its large arrays and objects, or keep the documents smaller", MaxMatchSteps)
+			"ask fewer things of its large arrays and objects, or keep the documents smaller", m.most)
 	case m.search < 0:
 		bad.Limit = MaxRegexWork
 		bad.Detail = fmt.Sprintf("the regular expressions of the filter have more than %d bytes times steps to search in one of the documents "+
@@ -114,7 +113,7 @@ func (m *meter) match(n *node, v Value) bool {
 	case opNot:
 		return !m.match(n.children[0], v)
 	}
-	m.spend(n, n.path.reach(v))
+	m.steps -= n.perValue() * n.path.reach(v) * m.factor
 	if m.steps >= 0 && len(n.patterns) > 0 {
 		m.search -= n.searches(v)
 	}

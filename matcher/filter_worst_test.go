@@ -94,7 +94,7 @@ func TestMeterAgrees(t *testing.T) {
 	for range 20_000 {
 		filter, text := maker.filter(3), maker.document()
 		q, d := compileText(t, filter), testDocument(t, text)
-		m := &meter{steps: MaxMatchSteps, search: MaxRegexWork, arena: len(d.arena), tape: len(d.tape)}
+		m := newMeter(d)
 		got := m.match(q.filter.node, d.Root())
 		if err := m.err(); err != nil || got != q.Match(d) {
 			t.Fatalf("seed %d: %s accepts %s: %t, but under a meter %t, %v", seed, filter, text, q.Match(d), got, err)
@@ -120,6 +120,10 @@ func TestLargeDocumentsAreMatched(t *testing.T) {
 		if got, err := compileText(t, filter).Decide(testDocument(t, large)); err != nil || got != want {
 			t.Errorf("%s: %t, %v", filter, got, err)
 		}
+	}
+	escaped := testDocument(t, `{"s":"`+strings.Repeat(`\n`, 400_000)+`","n":1}`)
+	if got, err := compileText(t, `{"s":{"$gt":"a"},"n":{"$in":[1,2]},"t":null,"u":{"$ne":"x"}}`).Decide(escaped); err != nil || got {
+		t.Errorf("a long text with escapes: %t, %v", got, err)
 	}
 }
 
