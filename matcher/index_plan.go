@@ -53,7 +53,7 @@ func (p *IndexPlan) SortedBy() (paths []string) {
 // Plan says how the index serves q; ok is false where it cannot: the partial filter leaves out documents that q may
 // match, or the index neither narrows nor orders. multikey has the bits of all documents ever indexed.
 func (x *Index) Plan(q *Query, multikey uint64) (plan *IndexPlan, ok bool) {
-	if x.partial != nil && !q.implies(q.filter, x.partial) {
+	if x.partial != nil && !q.implies(q.filter.node, x.partial) {
 		return nil, false
 	}
 	p := &IndexPlan{index: x, Ranges: []IndexRange{{}}, Repeats: multikey != 0}
