@@ -13,13 +13,14 @@ var (
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	block   = regexp.MustCompile("(?ms)^```.*?^```$")
 	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	anchor  = regexp.MustCompile(`<a id="([^"]+)">`)
 	dropped = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
 )
 
 // page is a document of the tree: its links, and the names of its headings as links have them.
 type page struct {
 	links    []string
-	headings map[string]bool
+	headings map[string]bool // and other places with a name
 }
 
 // readPages reads the documents by their paths. What stands in fenced blocks is no link and no heading.
@@ -59,6 +60,9 @@ func parsePage(text string) page {
 	for _, found := range heading.FindAllStringSubmatch(text, -1) {
 		name := dropped.ReplaceAllString(strings.ToLower(strings.TrimSpace(found[1])), "")
 		p.headings[strings.ReplaceAll(name, " ", "-")] = true
+	}
+	for _, found := range anchor.FindAllStringSubmatch(text, -1) {
+		p.headings[found[1]] = true
 	}
 	return p
 }
