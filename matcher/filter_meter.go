@@ -10,7 +10,8 @@ import (
 // expressions, MaxRegexWork bounds those as well. A document that takes more is an error (Query.Decide), never an answer.
 //
 // It is some ten to twenty milliseconds on one core, and more than most filters can take of any document: it takes a dozen
-// conditions that each go through all of a document of the largest size. Whatever the document is, eight may.
+// conditions that each go through all of a document of the largest size. Whatever the document is, eight may. (A path with
+// numeric names counts for several: see spread.)
 const MaxMatchSteps = 1_000_000
 
 // minConditionsOfAll is how many conditions may go through the whole of any document: of one that is larger than the default

@@ -185,10 +185,9 @@ func (v *visit) document(d *matcher.Document) error {
 	return v.offer(d)
 }
 
-// offer takes a document that matches.
+// offer gives take a document that matches.
 func (v *visit) offer(d *matcher.Document) error {
-	matches, err := v.query.Decide(d)
-	switch {
+	switch matches, err := v.query.Decide(d); {
 	case err != nil:
 		return fmt.Errorf("match a document: %w", err)
 	case !matches:
