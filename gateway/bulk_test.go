@@ -60,6 +60,8 @@ func TestBulk(t *testing.T) {
 		{`{"operation":"insert","collection":"pages","document":{"n":7},"idempotencyKey":"k"}`, "201"},
 		{`{"operation":"insert","collection":"pages","document":{"n":8},"idempotencyKey":"k"}`, "idempotency-key-reused"},
 		{`{"operation":"insert","collection":"pages","document":{"n":8},"type":"write"}`, "field-unknown"},
+		{`{"operation":"replace","collection":"pages","_id":"a","ifMatch":"*","document":{"n":2}}`, "200"},
+		{`{"operation":"replace","collection":"pages","_id":"z","ifMatch":"*","document":{"n":2}}`, "precondition-failed"},
 		{`{"operation":"delete","collection":"pages","_id":"a"}`, "204"},
 		{`{"operation":"delete","collection":"pages","_id":"a"}`, "document-not-found"},
 		{`{"operation":"insert","collection":"pages","document":{"_id":"a","n":9}}`, "201"},

@@ -109,8 +109,11 @@ func fieldError(name, detail string) error {
 	return &Problem{Code: "field-invalid", Path: pointer(name), Detail: "The field " + name + ": " + detail}
 }
 
-// revisionTag is the entity tag of a revision that a client names. What no revision can be matches none.
+// revisionTag is the entity tag of a revision that a client names; * is any. What no revision can be matches none.
 func revisionTag(revision string) string {
+	if revision == "*" {
+		return revision
+	}
 	if strings.ContainsAny(revision, `",`) {
 		revision = "(unreadable)"
 	}

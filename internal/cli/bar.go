@@ -9,13 +9,14 @@ import (
 type bar struct {
 	program Program
 	label   string
+	format  func(int64) string // of what is counted
 	shown   bool
 	hidden  bool
 }
 
 func (p Program) newBar(label string) *bar {
 	_, terminal := terminalOf(p.Stderr)
-	return &bar{program: p, label: label, hidden: !terminal}
+	return &bar{program: p, label: label, format: formatSize, hidden: !terminal}
 }
 
 const barCells = 30
@@ -27,12 +28,12 @@ func (b *bar) show(done, total int64) {
 	}
 	b.shown = true
 	if total <= 0 {
-		b.print("\r\x1b[K%s %s", b.label, formatSize(done))
+		b.print("\r\x1b[K%s %s", b.label, b.format(done))
 		return
 	}
 	cells := int(min(done, total) * barCells / total)
 	b.print("\r\x1b[K%s [%s%s] %3d %%  %s of %s", b.label, strings.Repeat("#", cells), strings.Repeat(".", barCells-cells),
-		min(done, total)*100/total, formatSize(done), formatSize(total))
+		min(done, total)*100/total, b.format(done), b.format(total))
 }
 
 // end takes the bar away. A second call does nothing.

@@ -108,7 +108,7 @@ func (p Program) command() *cobra.Command {
 		RunE:          group,
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(p.serveCommand(), p.subCommand(), p.matchCommand(), p.backupCommand(), p.restoreCommand(), p.dataCommand(), p.logCommand(),
+	root.AddCommand(p.serveCommand(), p.subCommand(), p.matchCommand(), p.importCommand(), p.exportCommand(), p.backupCommand(), p.restoreCommand(), p.dataCommand(), p.logCommand(),
 		p.configCommand(), p.versionCommand())
 	return root
 }

@@ -38,9 +38,10 @@ var rooms = map[string][]string{
 	"internal/imports":      {},
 	"internal/conformance":  {},
 	"internal/differential": {"matcher"},
+	"internal/transfer":     {"matcher", "internal/client"}, // wire only, but for the values in files
 	"internal/config":       {"matcher"},
 	"internal/lines":        {"matcher"},
-	"internal/cli":          {"matcher", "ingest", "storage", "internal/config", "internal/client", "internal/lines", "internal/terminal"}, // what works on files, and as a client
+	"internal/cli":          {"matcher", "ingest", "storage", "internal/config", "internal/client", "internal/lines", "internal/terminal", "internal/transfer"}, // what works on files, and as a client
 	"internal":              {"matcher", "ingest", "storage", "fanout", "cluster", "gateway", "internal"},
 	".":                     {"internal"},
 }
