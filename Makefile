@@ -23,7 +23,7 @@ MINGO        := $(DIFFERENTIAL)/mingo/node_modules/.installed
 JAVASERVER   := $(DIFFERENTIAL)/mongojavaserver/target/.installed
 COMPARISONS  ?= 100000
 
-.PHONY: build demo test lint unit differential-setup differential bench load load-match fuzz fmt clean help
+.PHONY: build demo test lint unit differential-setup differential bench load load-match peers fuzz fmt clean help
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ load: build ## latency, and processor time per write by step, of a server of its
 
 load-match: build ## freshet match next to jq and grep over a file of 300 MB (4 minutes)
 	$(GO) run ./loadtest/match -freshet bin/freshet
+
+peers: build ## the same work beside PostgreSQL and PocketBase, in one run (3 minutes, and PocketBase's build)
+	$(GO) run ./loadtest/peers -freshet bin/freshet
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@set -e; for package in $$($(GO) list ./...); do \

@@ -145,7 +145,10 @@ func (r *countingReader) Read(b []byte) (int, error) {
 }
 
 func (p Program) importFile(ctx context.Context, o importOptions) (err error) {
-	if err := errors.Join(o.check(p, o.collection), oneOf("--mode", o.mode, transfer.Modes)); err != nil {
+	if err := o.check(p, o.collection); err != nil {
+		return err
+	}
+	if err := oneOf("--mode", o.mode, transfer.Modes); err != nil {
 		return err
 	}
 	format, err := formatOf(o.format, o.file)

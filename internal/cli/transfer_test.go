@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/freshetdb/freshet/matcher"
@@ -206,7 +207,7 @@ func TestExportsImportToTheSame(t *testing.T) {
 	}
 	// A file that does not become whole does not appear.
 	bad := filepath.Join(folder, "bad.csv")
-	if r := invoke(t, environ, "export", "first", "--out", bad, "--fields", "a.int64()"); r.code != ExitFailure || !strings.Contains(r.stderr, "exactly") {
+	if r := invoke(t, environ, "export", "first", "--out", bad, "--fields", "_id,a.int64()"); r.code != ExitFailure || !strings.Contains(r.stderr, "exactly") {
 		t.Errorf("exit %d, %s", r.code, r.stderr)
 	}
 	if left, err := filepath.Glob(bad + "*"); err != nil || len(left) > 0 {
@@ -355,7 +356,7 @@ func importThroughCuts(t *testing.T, rng *rand.Rand, resumed bool) {
 		for over := false; !over; {
 			triggered := make(chan struct{}, 1)
 			if cuts > 0 {
-				proxy.set(rng.IntN(documents*size/6), func() { triggered <- struct{}{} })
+				proxy.set(rng.IntN(documents*size/8), func() { triggered <- struct{}{} })
 			}
 			select {
 			case told := <-ended:
@@ -367,13 +368,14 @@ func importThroughCuts(t *testing.T, rng *rand.Rand, resumed bool) {
 				}
 			case <-triggered:
 				cuts--
-				switch rng.IntN(3) {
+				switch how := rng.IntN(4); how {
 				case 0:
 					proxy.cut()
 				case 1:
 					_ = im.cmd.Process.Kill()
-				case 2:
-					_ = node.cmd.Process.Kill()
+				default:
+					end := map[int]os.Signal{2: os.Kill, 3: syscall.SIGTERM}
+					node.signal(t, end[how])
 					_, _ = io.Copy(io.Discard, node.stderr)
 					_ = node.cmd.Wait()
 					proxy.cut()

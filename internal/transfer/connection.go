@@ -85,11 +85,19 @@ var errConnectionOver = errors.New("the connection is over")
 func (im *Import) write(ctx context.Context, to io.Writer) error {
 	out := bufio.NewWriterSize(to, 64<<10)
 	for {
-		w, ok := im.pending.next()
-		if !ok {
-			if im.ended {
-				return out.Flush()
+		w, ok, early := im.pending.next()
+		switch {
+		case early:
+			if err := out.Flush(); err != nil {
+				return err
 			}
+			if !im.pending.waitFor(w.id) {
+				return errConnectionOver
+			}
+			continue
+		case !ok && im.ended:
+			return out.Flush()
+		case !ok:
 			if err := im.more(ctx, out); err != nil {
 				return err
 			}

@@ -8,7 +8,8 @@
 //  2. Every write of an import carries an idempotency key that follows from a seed, the collection, the mode and all
 //     documents of the file up to this one. A repeat of a write, after a lost connection or in another run with the same
 //     seed, is therefore no second write, and a document without an _id gets the same one.
-//  3. What a format cannot carry exactly is an error that says so, never another value.
+//  3. Writes to one document are made in the order of the file: a second one waits for the answer to the first.
+//  4. What a format cannot carry exactly is an error that says so, never another value.
 //
 // An import has two goroutines beside Run's own: one that sends and ends before Run returns, and one that reads records
 // and ends with the read that it is in, for nothing can end a read of standard input. A Reader and a Writer have none.

@@ -38,7 +38,7 @@ var ErrFormat = errors.New("the file cannot be read")
 type Record struct {
 	Line int    // where it begins, from 1
 	Text []byte // JSON on one line, without the metadata fields that the server sets
-	ID   bool   // the document has an _id
+	ID   string // "" if the document has none
 	Err  error  // it is no document; the next one may be
 }
 
@@ -90,8 +90,12 @@ func document(line int, text []byte) Record {
 		return r
 	}
 	id := d.Root().Field("_id")
-	r.ID = id.Exists()
-	changed := r.ID && id.Kind() != matcher.KindString
+	if id.Exists() {
+		if r.ID, r.Err = idText(id); r.Err != nil {
+			return r
+		}
+	}
+	changed := r.ID != string(id.Bytes()) || id.Kind() == matcher.KindObjectID
 	for v := d.Root().First(); v.Exists() && !changed; v = v.Next() {
 		changed = setByServer(string(v.Name()))
 	}

@@ -80,7 +80,7 @@ type Import struct {
 type write struct {
 	line   int
 	object []byte // the write object, with its line feed
-	given  bool   // the document has an _id of its own
+	id     string // "" if the document has none of its own
 	sum    []byte
 	err    error // it is not to be sent
 }
@@ -138,12 +138,12 @@ const keyBytes = 24
 func (im *Import) writeOf(r Record) write {
 	im.sums.Write(r.Text)
 	im.sums.Write([]byte{'\n'})
-	w := write{line: r.Line, given: r.ID, sum: im.sums.Sum(nil), err: r.Err}
+	w := write{line: r.Line, id: r.ID, sum: im.sums.Sum(nil), err: r.Err}
 	if r.Err != nil {
 		return w
 	}
 	operation := "insert"
-	if im.Mode != Insert && (r.ID || im.Mode == Replace) {
+	if im.Mode != Insert && (r.ID != "" || im.Mode == Replace) {
 		operation = "replace"
 	}
 	object := append(make([]byte, 0, len(r.Text)+160), `{"operation":"`...)
@@ -232,7 +232,7 @@ func (im *Import) settle(w write, a answer) error {
 	switch {
 	case w.err != nil:
 		return im.failed(w, w.err)
-	case a.Problem != nil && a.Problem.Code == "already-exists" && !w.given:
+	case a.Problem != nil && a.Problem.Code == "already-exists" && w.id == "":
 		im.counts.Repeated++ // its _id follows from the key, so nobody else made it
 	case a.Problem != nil:
 		return im.failed(w, a.Problem)

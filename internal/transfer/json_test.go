@@ -34,7 +34,7 @@ func TestLines(t *testing.T) {
 		t.Fatalf("%d records of %d", len(records), len(want))
 	}
 	for i, w := range want {
-		if r := records[i]; r.Line != w.line || string(r.Text) != w.text || (r.Err == nil) != (w.text != "") || r.ID != w.id && w.text != "" {
+		if r := records[i]; r.Line != w.line || string(r.Text) != w.text || (r.Err == nil) != (w.text != "") || (r.ID != "") != w.id && w.text != "" {
 			t.Errorf("line %d %q %v, want line %d %q", r.Line, r.Text, r.Err, w.line, w.text)
 		}
 	}

@@ -33,7 +33,7 @@ type Server struct {
 }
 
 // Start runs the binary on a new data folder below parent ("" is the system's folder for temporary files). An empty
-// binary is built first, from the module that the program is run in.
+// binary is built first.
 func Start(binary, parent string, arguments ...string) (*Server, error) {
 	folder, err := os.MkdirTemp(parent, "freshet-load")
 	if err != nil {
