@@ -93,12 +93,15 @@ func Open(cfg Config, log ingest.Log) (*Store, error) {
 }
 
 func openPebble(cfg Config, failed func(error)) (*pebble.DB, error) {
+	memTableBytes := max(4*cfg.FlushBytes, 8<<20)
 	options := &pebble.Options{
-		FS:        cfg.FS,
-		CacheSize: cfg.BlockCacheBytes,
+		FS: cfg.FS,
+		// Pebble takes the memory of its tables, the one that fills and the one that is flushed, out of its cache; a cache of
+		// no more than that would hold no blocks while writes come.
+		CacheSize: cfg.BlockCacheBytes + 2*memTableBytes,
 		// The log is the write-ahead log; the state is rolled back to its last flush by a crash and replays from there.
 		DisableWAL:                  true,
-		MemTableSize:                uint64(max(4*cfg.FlushBytes, 8<<20)),
+		MemTableSize:                uint64(memTableBytes),
 		MemTableStopWritesThreshold: 4,
 		FormatMajorVersion:          pebble.FormatNewest,
 		Logger:                      quiet{},

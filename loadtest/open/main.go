@@ -106,17 +106,19 @@ func (c config) run(ctx context.Context) (err error) {
 		{"stop (kill -9)", m.kill, false},
 		{"open after kill -9", m.start, false},
 	}
-	rows := [][]string{{"step", "result", "RSS MB", "heap MB", "log MB", "state MB"}}
+	rows := [][]string{{"step", "result", "CPU s", "RSS MB", "heap MB", "log MB", "state MB"}}
 	for _, s := range steps {
 		if s.byIndex && !c.indexed {
 			continue
 		}
+		before := m.cpu()
 		result, err := s.do(ctx)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
+		spent := m.cpu() - before
 		fmt.Fprintf(os.Stderr, "%s: %s\n", s.name, result)
-		row, err := m.row(s.name, result)
+		row, err := m.row(s.name, result, spent)
 		if err != nil {
 			return err
 		}

@@ -210,20 +210,33 @@ func get(conn net.Conn, in *bufio.Reader, path string) ([]byte, error) {
 	return text, err
 }
 
+// cpu is the processor time that the running server has used, 0 where none runs.
+func (m *measurement) cpu() time.Duration {
+	if m.server == nil {
+		return 0
+	}
+	spent, err := m.server.CPU()
+	if err != nil {
+		return 0 // it is about to be said that it ended
+	}
+	return spent
+}
+
 // row is what a step came to, and what the server then uses.
-func (m *measurement) row(name, result string) ([]string, error) {
+func (m *measurement) row(name, result string, spent time.Duration) ([]string, error) {
 	log, err1 := folderBytes(filepath.Join(m.data, "log"))
 	state, err2 := folderBytes(filepath.Join(m.data, "state"))
-	row := []string{name, result, "", "", megabytes(log), megabytes(state)}
+	row := []string{name, result, "", "", "", megabytes(log), megabytes(state)}
 	if err := errors.Join(err1, err2); err != nil || m.server == nil {
 		return row, err
 	}
+	row[2] = fmt.Sprintf("%.2f", spent.Seconds())
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.server.PID()))
 	if err != nil {
 		return row, err
 	}
 	if kib, ok := field(string(status), "VmRSS:"); ok {
-		row[2] = megabytes(int64(kib) * 1024)
+		row[3] = megabytes(int64(kib) * 1024)
 	}
 	request, err := http.NewRequest(http.MethodGet, "http://"+m.server.Admin+"/metrics", nil)
 	if err != nil {
@@ -234,7 +247,7 @@ func (m *measurement) row(name, result string) ([]string, error) {
 		return row, err
 	}
 	if heap, ok := field(string(metrics), "go_memstats_heap_inuse_bytes "); ok {
-		row[3] = megabytes(int64(heap))
+		row[4] = megabytes(int64(heap))
 	}
 	return row, m.keepProfile(name)
 }
