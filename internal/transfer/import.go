@@ -94,7 +94,7 @@ type sourced struct {
 func (im *Import) Run(ctx context.Context) (Counts, error) {
 	im.counts, im.sums = im.Skip, sha256.New()
 	for _, part := range []string{im.Seed, im.Collection, im.Mode} {
-		fmt.Fprintf(im.sums, "%d:%s", len(part), part) // a hash takes everything
+		im.sums.Write(fmt.Appendf(nil, "%d:%s", len(part), part))
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	im.records = make(chan sourced, readAheadRecords)
