@@ -52,8 +52,12 @@ func main() {
 	flag.Parse()
 	c.more = flag.Args()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := c.run(ctx)
+	rows, err := c.run(ctx)
 	stop()
+	if err == nil { // nothing runs any more, whatever becomes of standard output
+		fmt.Printf("%d documents of %d bytes\n", c.documents, c.bytes)
+		err = load.PrintTable(os.Stdout, rows)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "open:", err)
 		os.Exit(1)
@@ -70,19 +74,19 @@ func (c config) validate() error {
 	return nil
 }
 
-func (c config) run(ctx context.Context) (err error) {
+func (c config) run(ctx context.Context) (rows [][]string, err error) {
 	if err := c.validate(); err != nil {
-		return err
+		return nil, err
 	}
 	folder, err := os.MkdirTemp(c.folder, "freshet-open-")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	if c.binary == "" {
 		c.binary = filepath.Join(folder, "freshet")
 		if err := load.Build(c.binary); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	m := &measurement{config: c, data: filepath.Join(folder, "data")}
@@ -106,7 +110,7 @@ func (c config) run(ctx context.Context) (err error) {
 		{"stop (kill -9)", m.kill, false},
 		{"open after kill -9", m.start, false},
 	}
-	rows := [][]string{{"step", "result", "CPU s", "RSS MB", "heap MB", "log MB", "state MB"}}
+	rows = [][]string{{"step", "result", "CPU s", "RSS MB", "heap MB", "log MB", "state MB"}}
 	for _, s := range steps {
 		if s.byIndex && !c.indexed {
 			continue
@@ -114,18 +118,17 @@ func (c config) run(ctx context.Context) (err error) {
 		before := m.cpu()
 		result, err := s.do(ctx)
 		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+			return nil, fmt.Errorf("%s: %w", s.name, err)
 		}
 		spent := m.cpu() - before
 		fmt.Fprintf(os.Stderr, "%s: %s\n", s.name, result)
 		row, err := m.row(s.name, result, spent)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		rows = append(rows, row)
 	}
-	fmt.Printf("%d documents of %d bytes\n", c.documents, c.bytes)
-	return load.PrintTable(os.Stdout, rows)
+	return rows, nil
 }
 
 // each runs f for each of n at once.
