@@ -47,8 +47,8 @@ type Config struct {
 	// CacheBytes bounds the cache of parsed documents (default 256 MiB). It serves before-images and point reads; what
 	// is not in it costs a Pebble read and a parse.
 	CacheBytes int64
-	// BlockCacheBytes is what Pebble's cache of blocks has at least (default 64 MiB). Blocks and memory tables together
-	// have this and eight times FlushBytes at most.
+	// BlockCacheBytes is what Pebble's cache of blocks has at least (default 64 MiB), unless more than two memory tables
+	// wait to be flushed, as while an index is built: each takes up to four times FlushBytes, and there are four at most.
 	BlockCacheBytes int64
 	// FlushBytes is how much is applied between two flushes of the state (default 32 MiB). A start replays at most
 	// about twice as much of the log; smaller means shorter starts and more compaction work.
