@@ -28,6 +28,7 @@ func TestProtocolDocs(t *testing.T) {
 	text := string(raw)
 	for name, table := range map[string]string{
 		"problems": problemTable(), "client-frames": clientFrameDocs(), "server-frames": serverFrameDocs(), "close-codes": closeCodeDocs(),
+		"limits": limitDocs(),
 	} {
 		begin, end := "<!-- "+name+":begin -->\n", "<!-- "+name+":end -->"
 		head, rest, ok := strings.Cut(text, begin)
@@ -55,6 +56,15 @@ func problemTable() string {
 			retry = " Retryable."
 		}
 		fmt.Fprintf(b, "| %d | <a id=%q></a>`%s` | %s | %s%s |\n", k.Status, k.Code, k.Code, k.Title, k.Doc, retry)
+	}
+	return b.String()
+}
+
+func limitDocs() string {
+	b := &strings.Builder{}
+	b.WriteString("| name | |\n| --- | --- |\n")
+	for _, l := range helloLimits {
+		fmt.Fprintf(b, "| `%s` | %s |\n", l.Name, l.Doc)
 	}
 	return b.String()
 }

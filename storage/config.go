@@ -59,6 +59,16 @@ type Config struct {
 	// the document that it stored (default DefaultMaxRequestLag). It is written into a new log and taken from there ever
 	// after. Larger makes later retries safe, and keeps that many documents more on disk at most.
 	MaxRequestLag uint64
+	// MinFreeBytes is how much of the disk must be free for writes to be taken; below it they are refused with
+	// ErrDiskFull until there is room again (0: they always are taken, and a disk that is full ends the store). Reads,
+	// drops and truncates go on. It must leave room for the writes that wait, a flush and a compaction.
+	MinFreeBytes int64
+	// LogDir is the folder of the log, whose free space counts as that of Dir does; "" if it lies on the same disk.
+	LogDir string
+	// FreeBytes measures the free space under a folder (default: FS does).
+	FreeBytes func(folder string) (int64, error)
+	// SpaceChanged is told, beside the loop, when the disk gets below MinFreeBytes and when it has room again; nil: nobody.
+	SpaceChanged func(Space)
 	// Attempts says that the log holds attempts to be decided as they are read, instead of applied records.
 	Attempts bool
 	// NewIncarnation begins a new incarnation of the log after the replay: positions from before get a reset.
@@ -80,6 +90,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.FlushBytes == 0 {
 		c.FlushBytes = 32 << 20
+	}
+	if c.FreeBytes == nil {
+		c.FreeBytes = freeBytes(c.FS)
 	}
 	if c.MaxWriteLag == 0 {
 		c.MaxWriteLag = 1 << 20

@@ -17,6 +17,9 @@ type Metrics struct {
 	CacheHits      atomic.Uint64 // documents found in the cache
 	CacheMisses    atomic.Uint64 // documents read from Pebble
 	FullSeenSets   atomic.Int64  // collections' log partitions with more paths than MaxSeenPaths
+	WritesDiskFull atomic.Uint64 // writes refused because too little of the disk was free
+	FreeBytes      atomic.Int64  // free on the disk with the least free space
+	DiskLow        atomic.Int64  // 1 while writes are refused for it
 	Snapshots      atomic.Int64  // snapshots open now
 
 	IndexEntriesWritten   atomic.Uint64 // index entries set or deleted

@@ -43,6 +43,7 @@ type Store struct {
 	// published is what readers see: the state as of the last committed group.
 	published atomic.Pointer[published]
 
+	space     *space
 	failure   failure
 	loop      *applier // of the apply loop alone
 	seen      *seenTypes
@@ -74,6 +75,7 @@ func Open(cfg Config, log ingest.Log) (*Store, error) {
 		stopped: make(chan struct{}),
 	}
 	s.pending = newPending(&s.metrics)
+	s.space = newSpace(cfg, &s.metrics)
 	if err := s.writeIDs.seed(); err != nil {
 		return nil, err
 	}
@@ -88,6 +90,7 @@ func Open(cfg Config, log ingest.Log) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("read the state in %s: %w", cfg.Dir, err), s.db.Close())
 	}
 	s.seen = s.loop.seen
+	s.space.look()
 	s.publish()
 	return s, nil
 }

@@ -105,6 +105,10 @@ var settings = []Setting{
 		Meaning: "offsets for which the outcome of a write with an idempotency key is remembered, in a new log",
 		Cost:    "Fixed for the life of a data folder. Each such write keeps its document once more on disk for this long.",
 		value:   func(c *Config) value { return countValue{&c.MaxRequestLag, 1000, 1_000_000_000} }},
+	{Group: groupLog, Key: "disk.minFreeBytes", Flag: "disk-min-free-bytes", Env: "FRESHET_DISK_MIN_FREE_BYTES", Holder: "SIZE",
+		Meaning: "free space of the data folder's disk below which writes are refused (507 `disk-full`) until there is room again; 0: never",
+		Cost:    "What is left is for the work that goes on: flushing and compacting documents, dropping collections. A disk that is full to the last byte ends the process.",
+		value:   func(c *Config) value { return bytesValue[int64]{&c.MinFreeBytes, 0, 1024 * gib} }},
 
 	{Group: groupAccess, Key: "dev", Flag: "dev", Env: "FRESHET_DEV",
 		Meaning: "development: no tokens, and the first write creates its collection",
