@@ -3,7 +3,6 @@ package storage
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -84,6 +83,11 @@ func (c *check) checkLog() (err error) {
 		if err != nil {
 			c.problem("log partition %d, offset %d: %v", e.Partition, e.Offset, err)
 			return nil
+		}
+		if r.Kind == ingest.RecordControl {
+			if _, err := readControl(r.Body); err != nil {
+				c.problem("log partition %d, offset %d: %v", e.Partition, e.Offset, err)
+			}
 		}
 		for _, image := range [][]byte{r.Before, r.After} {
 			if image == nil {
@@ -215,7 +219,16 @@ func (c *check) checkKey(key, value []byte) error {
 	case prefixCollection:
 		var collection Collection
 		c.report.Collections++
-		return json.Unmarshal(value, &collection)
+		return decodeStrict(value, &collection)
+	case keyGenesis[0]:
+		var stored storedCatalog
+		if err := decodeStrict(value, &stored); err != nil {
+			return err
+		}
+		if stored.Genesis == nil {
+			return errors.New("the constants are missing")
+		}
+		return stored.Genesis.check()
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -103,7 +102,7 @@ func openPebble(cfg Config, failed func(error)) (*pebble.DB, error) {
 		DisableWAL:                  true,
 		MemTableSize:                uint64(max(4*cfg.FlushBytes, 8<<20)),
 		MemTableStopWritesThreshold: 4,
-		FormatMajorVersion:          pebble.FormatNewest,
+		FormatMajorVersion:          stateFormat,
 		Logger:                      quiet{},
 		// Pebble would try again for ever. What it could not write is in the log; a new start has it.
 		EventListener: &pebble.EventListener{
@@ -199,19 +198,22 @@ func (a *applier) loadCatalog() error {
 		return fmt.Errorf("read the constants: %w", err)
 	}
 	var stored storedCatalog
-	err = json.Unmarshal(raw, &stored)
+	err = decodeStrict(raw, &stored)
 	closer.Close()
-	if err != nil || stored.Genesis == nil {
-		return fmt.Errorf("read the constants: they are damaged (%w)", err)
+	if err != nil {
+		return fmt.Errorf("read the constants: %w", err)
 	}
-	if stored.Genesis.Format > FormatVersion {
-		return fmt.Errorf("%w: it was written in format %d, this program reads %d: use a newer one", ErrFormat, stored.Genesis.Format, FormatVersion)
+	if stored.Genesis == nil {
+		return fmt.Errorf("read the constants: %w: they are missing", ErrStateDamaged)
+	}
+	if err := stored.Genesis.check(); err != nil {
+		return err
 	}
 	a.catalog.genesis, a.catalog.nextID, a.catalog.incarnation = stored.Genesis, stored.NextID, a.vector.Incarnation
 	a.constants = stored.Genesis.constants()
 	return a.each([]byte{prefixCollection}, func(_, value []byte) error {
 		var c Collection
-		if err := json.Unmarshal(value, &c); err != nil {
+		if err := decodeStrict(value, &c); err != nil {
 			return fmt.Errorf("read a collection: %w", err)
 		}
 		if c.dates, err = c.Settings.dates(); err != nil {

@@ -174,6 +174,9 @@ func (p Program) checkData(ctx context.Context, folder string) error {
 	if !isFolder(filepath.Join(folder, storage.LogFolder)) || !isFolder(filepath.Join(folder, storage.StateFolder)) {
 		return fmt.Errorf("%s is no data folder: it lacks %s or %s", folder, storage.LogFolder, storage.StateFolder)
 	}
+	if err := storage.CheckFormat(folder); err != nil {
+		return err
+	}
 	report, err := storage.Check(ctx, storage.Config{Dir: filepath.Join(folder, storage.StateFolder)},
 		ingest.SegmentConfig{Dir: filepath.Join(folder, storage.LogFolder)})
 	if err != nil {

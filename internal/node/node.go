@@ -56,6 +56,9 @@ func open(cfg config.Config, logger *zerolog.Logger) (*node, error) {
 	if exists(cfg.Data + ".restoring") {
 		return nil, fmt.Errorf("%s.restoring is there: a restore into this data folder was cut off or is running; repeat it, or remove that folder", cfg.Data)
 	}
+	if err := storage.CheckFormat(cfg.Data); err != nil {
+		return nil, err
+	}
 	osOnly := cfg.Durability == config.DurabilityOS
 	log, err := ingest.OpenSegments(ingest.SegmentConfig{
 		Dir:           filepath.Join(cfg.Data, storage.LogFolder),
@@ -67,6 +70,9 @@ func open(cfg config.Config, logger *zerolog.Logger) (*node, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
+	}
+	if err := storage.WriteFormat(cfg.Data); err != nil { // the log's lock is held
+		return nil, errors.Join(err, log.Close())
 	}
 	store, err := storage.Open(storage.Config{
 		Dir:             filepath.Join(cfg.Data, storage.StateFolder),
