@@ -38,6 +38,13 @@ const (
 	MaxWaitingTasks  = 4096
 )
 
+// MaxFlushBytes bounds Config.FlushBytes: what is applied between two flushes must fit Pebble's table in memory with room
+// to spare.
+const (
+	MaxFlushBytes    = 1 << 30
+	maxMemTableBytes = 3 << 30
+)
+
 // Config configures a Store. The zero value of a field means its default.
 type Config struct {
 	Dir    string         // folder of the Pebble state
@@ -49,7 +56,7 @@ type Config struct {
 	CacheBytes int64
 	// BlockCacheBytes bounds Pebble's cache of blocks (default 64 MiB).
 	BlockCacheBytes int64
-	// FlushBytes is how much is applied between two flushes of the state (default 32 MiB). A start replays at most
+	// FlushBytes is how much is applied between two flushes of the state (default 32 MiB, at most MaxFlushBytes). A start replays at most
 	// about twice as much of the log; smaller means shorter starts and more compaction work.
 	FlushBytes int64
 	// MaxWriteLag is how many offsets of its log partition a write may lie behind what its writer had read, and how
@@ -69,6 +76,9 @@ type Config struct {
 	FreeBytes func(folder string) (int64, error)
 	// SpaceChanged is told, beside the loop, when the disk gets below MinFreeBytes and when it has room again; nil: nobody.
 	SpaceChanged func(Space)
+	// Fatal is told why the process must end at once, and must not return: Pebble does not know whether it wrote to the file
+	// that lists its files, and could neither go on nor close. The log has everything. nil: a panic.
+	Fatal func(error)
 	// Attempts says that the log holds attempts to be decided as they are read, instead of applied records.
 	Attempts bool
 	// NewIncarnation begins a new incarnation of the log after the replay: positions from before get a reset.
@@ -79,6 +89,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.Limits = c.Limits.WithDefaults()
+	c.FlushBytes = min(c.FlushBytes, MaxFlushBytes)
 	if c.FS == nil {
 		c.FS = vfs.Default
 	}

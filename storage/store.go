@@ -94,16 +94,24 @@ func Open(cfg Config, log ingest.Log) (*Store, error) {
 	return s, nil
 }
 
-func openPebble(cfg Config, failed func(error)) (*pebble.DB, error) {
+func openPebble(cfg Config, failed func(error)) (db *pebble.DB, err error) {
+	defer func() { // Pebble panics where it cannot sync the names of its files
+		if p := recover(); p != nil {
+			db, err = nil, fmt.Errorf("%v", p)
+			if cause, ok := p.(error); ok {
+				err = cause
+			}
+		}
+	}()
 	options := &pebble.Options{
 		FS:        cfg.FS,
 		CacheSize: cfg.BlockCacheBytes,
 		// The log is the write-ahead log; the state is rolled back to its last flush by a crash and replays from there.
 		DisableWAL:                  true,
-		MemTableSize:                uint64(max(4*cfg.FlushBytes, 8<<20)),
+		MemTableSize:                uint64(min(max(4*cfg.FlushBytes, 8<<20), maxMemTableBytes)),
 		MemTableStopWritesThreshold: 4,
 		FormatMajorVersion:          stateFormat,
-		Logger:                      quiet{},
+		Logger:                      quiet{cfg.Fatal},
 		// Pebble would try again for ever. What it could not write is in the log; a new start has it.
 		EventListener: &pebble.EventListener{
 			BackgroundError: failed,
@@ -123,13 +131,19 @@ func stateDamage(i pebble.DataCorruptionInfo) error {
 	return fmt.Errorf("%w: %s: %w; restore it from a backup, or move the state away where the log still begins at 0", ErrStateDamaged, i.Path, i.Details)
 }
 
-// quiet keeps Pebble's own messages to itself: what goes wrong comes back as an error.
-type quiet struct{}
+// quiet keeps Pebble's own messages to itself: what goes wrong comes back as an error, except what cannot.
+type quiet struct {
+	fatal func(error)
+}
 
 func (quiet) Infof(string, ...any)  {}
 func (quiet) Errorf(string, ...any) {}
-func (quiet) Fatalf(format string, args ...any) {
-	panic(fmt.Sprintf("pebble: "+format, args...))
+func (q quiet) Fatalf(format string, args ...any) {
+	err := fmt.Errorf("keep the state: %s", fmt.Sprintf(format, args...))
+	if q.fatal != nil {
+		q.fatal(err)
+	}
+	panic(err)
 }
 
 // loadApplier reads the loop's state back and holds it against the log.

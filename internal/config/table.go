@@ -96,7 +96,7 @@ var settings = []Setting{
 	{Group: groupLog, Key: "flushBytes", Flag: "flush-bytes", Env: "FRESHET_FLUSH_BYTES", Holder: "SIZE",
 		Meaning: "how much applied state may wait in memory to be flushed",
 		Cost:    "After a crash up to about twice as much of the log is replayed before the node serves: smaller starts faster and writes more to disk.",
-		value:   func(c *Config) value { return bytesValue[int64]{&c.FlushBytes, mib, 4 * gib} }},
+		value:   func(c *Config) value { return bytesValue[int64]{&c.FlushBytes, mib, gib} }},
 	{Group: groupLog, Key: "maxWriteLag", Flag: "max-write-lag", Env: "FRESHET_MAX_WRITE_LAG", Holder: "N",
 		Meaning: "offsets that may pass between reading a document and applying a write that was computed from it, in a new log",
 		Cost:    "Fixed for the life of a data folder. Traces of deleted documents are kept this long.",

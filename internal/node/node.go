@@ -84,6 +84,10 @@ func open(cfg config.Config, logger *zerolog.Logger) (*node, error) {
 		MaxRequestLag:   uint64(cfg.MaxRequestLag),
 		LogDir:          filepath.Join(cfg.Data, storage.LogFolder),
 		MinFreeBytes:    cfg.MinFreeBytes,
+		Fatal: func(err error) {
+			logger.Error().Err(err).Msg("the state cannot be written: the process ends")
+			os.Exit(1)
+		},
 		SpaceChanged:    func(now storage.Space) { logSpace(logger, cfg, now) },
 		NewIncarnation:  osOnly && !log.CleanStart() || exists(restoredFile(cfg)),
 	}, log)
