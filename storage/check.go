@@ -23,6 +23,7 @@ const maxCheckKeys = 4 << 20
 // CheckReport is what Check found.
 type CheckReport struct {
 	Documents, Tombstones, Collections int
+	Requests                           int // that are remembered with their outcome
 	Indexes                            int
 	DocumentBytes                      int64
 	Log                                ingest.DumpSummary
@@ -212,6 +213,8 @@ func (c *check) checkKey(key, value []byte) error {
 		c.indexes.document(key, d)
 	case prefixIndex:
 		return c.indexes.entry(key, value)
+	case prefixRequest:
+		return c.checkRequest(key, value)
 	case prefixTombstone:
 		c.report.Tombstones++
 		_, err := parseTombstone(value)
@@ -243,6 +246,7 @@ type lastRecord struct {
 // compare holds the state against the last record of each key in the log, for the keys of one pass.
 func (c *check) compare(pass, passes uint64) error {
 	last := map[documentKey]lastRecord{}
+	requests := map[requestKey]lastRequest{}
 	fences := map[epochKey]uint64{}
 	_, err := ingest.Dump(c.ctx, c.log, func(e ingest.DumpedEntry) error {
 		if e.Partition == matcher.ControlPartition || e.Offset >= c.report.Vector.Next[e.Partition] {
@@ -258,6 +262,9 @@ func (c *check) compare(pass, passes uint64) error {
 		case ingest.RecordWrite:
 			if passes > 1 && maphash.String(c.seed, r.ID)%passes != pass {
 				return nil
+			}
+			if r.RequestID != "" {
+				requests[requestKey{e.Partition, r.RequestID}] = c.lastRequest(&r, e.Offset)
 			}
 			last[documentKey{r.Collection, e.Partition, r.ID}] = lastRecord{e.Offset, r.After == nil, maphash.Bytes(c.seed, r.After)}
 		}
@@ -275,7 +282,7 @@ func (c *check) compare(pass, passes uint64) error {
 		}
 		c.report.Compared++
 	}
-	return nil
+	return c.compareRequests(requests)
 }
 
 func (c *check) compareKey(key documentKey, record lastRecord) error {

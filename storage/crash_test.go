@@ -244,6 +244,17 @@ func (l *life) close() error {
 // book is what the writers know: the oracle, which knows nothing of files.
 type book struct {
 	keys map[bookKey]*bookEntry
+
+	mutex    sync.Mutex
+	requests []bookRequest // of writes that were acknowledged or in flight
+}
+
+// bookRequest is a write with a request id.
+type bookRequest struct {
+	key          bookKey
+	id           string
+	after        string // what it left, or would have left
+	acknowledged bool
 }
 
 type bookKey struct{ collection, id string }
@@ -384,6 +395,9 @@ func (b *book) writeKey(l *life, rng *rand.Rand, id string, n int) bool {
 	if rng.IntN(6) == 0 {
 		return b.writeRefused(l, c, id, head, w)
 	}
+	if rng.IntN(3) == 0 {
+		return b.writeRequest(l, c, id, fmt.Sprintf("request-%d", rng.Uint64()), rng.IntN(1000))
+	}
 	a := Attempt{Collection: c, ID: id, Head: head, WriteID: w}
 	after := ""
 	if head.Document == nil || rng.IntN(4) > 0 {
@@ -415,6 +429,81 @@ func (e *bookEntry) write(l *life, a Attempt, after string) bool {
 	}
 	e.stored, e.pending = after, nil
 	return true
+}
+
+// writeRequest makes one write under a request id.
+func (b *book) writeRequest(l *life, c Collection, id, request string, field int) bool {
+	e := b.keys[bookKey{crashPages, id}]
+	before, after := e.pending, ""
+	u := l.request(c, id, request, field, func(text string) {
+		after = text
+		e.pending = append(slices.Clip(before), text)
+	})
+	ctx, cancel := l.withProcess()
+	defer cancel()
+	_, err := l.store.Update(ctx, u)
+	if after == "" { // it was not computed
+		return false
+	}
+	alive := err == nil && !l.m.crashed.Load()
+	switch {
+	case alive:
+		e.stored, e.pending = after, nil
+	case err != nil && !errors.Is(err, ErrOutcomeUnknown):
+		e.pending = before
+		return false
+	}
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.requests = append(b.requests, bookRequest{bookKey{crashPages, id}, request, after, alive})
+	return alive
+}
+
+// request is a write of one field under a request id; computed is told what it would leave.
+func (l *life) request(c Collection, id, request string, field int, computed func(text string)) Update {
+	return Update{
+		Collection: c, ID: id, RequestID: request, RequestHash: uint64(field),
+		Compute: func(current *matcher.Document, w matcher.WriteID) (Image, error) {
+			d := l.document(id, Head{Document: current}, w, field)
+			computed(text(d))
+			return Image{After: d}, nil
+		},
+	}
+}
+
+// repeat sends every request again: it gets its first outcome, whatever was written since, and is made once. One that was
+// in flight may not have been made; then it is made now.
+func (b *book) repeat(l *life, where string) {
+	t := l.t
+	t.Helper()
+	c, ok := l.store.Collection(testApp, crashPages)
+	if !ok && len(b.requests) > 0 {
+		t.Fatalf("%s: the collection is gone", where)
+	}
+	for i := range b.requests {
+		q := &b.requests[i]
+		var field int
+		if at := strings.Index(q.after, `"n":`); at >= 0 {
+			fmt.Sscanf(q.after[at:], `"n":%d`, &field)
+		}
+		made := ""
+		written, err := l.store.Update(t.Context(), l.request(c, q.key.id, q.id, field, func(text string) { made = text }))
+		switch {
+		case err != nil:
+			t.Fatalf("%s: repeat %s: %v", where, q.id, err)
+		case written.Repeated && text(written.Document) != q.after:
+			t.Fatalf("%s: repeat %s of %v: %q, want %q", where, q.id, q.key, text(written.Document), q.after)
+		case !written.Repeated && q.acknowledged:
+			t.Fatalf("%s: request %s of %v was acknowledged, and made again", where, q.id, q.key)
+		case !written.Repeated:
+			q.after = made
+			b.keys[q.key].stored = made
+		}
+		q.acknowledged = true
+		if _, err := l.store.Update(t.Context(), l.request(c, q.key.id, q.id, field+1, func(string) {})); !errors.Is(err, ErrRequestReused) {
+			t.Fatalf("%s: another request under %s: %v", where, q.id, err)
+		}
+	}
 }
 
 // writeRefused makes a write over a state that never was.
@@ -496,6 +585,9 @@ func TestCrash(t *testing.T) {
 			}
 			if !m.crashed.Load() {
 				b.settle(l, fmt.Sprintf("seed %d, after crash %d", seed, crashes))
+				if !m.crashed.Load() && rng.IntN(3) == 0 {
+					l.index(crashPages, rng)
+				}
 				flushed = append(flushed, m.state.CrashClone(vfs.CrashCloneCfg{}))
 				acknowledged += b.write(l, rng.Uint64(), 1000)
 			}
@@ -527,10 +619,13 @@ func endOfLives(t *testing.T, m *machine, b *book, retain int64, flushed []*vfs.
 		t.Fatal(err)
 	}
 	b.settle(l, "at the end")
+	b.repeat(l, "at the end")
+	b.settle(l, "after the repeats")
 	if err := l.close(); err != nil {
 		t.Fatal(err)
 	}
 	logConfig := ingest.SegmentConfig{Dir: "/log", FS: m.log}
+	repeatedLife(t, m, b, retain)
 	report, err := Check(t.Context(), Config{Dir: "state", FS: m.state}, logConfig)
 	if err != nil || report.ProblemCount > 0 {
 		t.Fatalf("check: %q, %v", report.Problems, err)
@@ -564,8 +659,36 @@ func endOfLives(t *testing.T, m *machine, b *book, retain int64, flushed []*vfs.
 	return replays
 }
 
+// repeatedLife starts once more: the repeats have changed nothing, and are repeats again.
+func repeatedLife(t *testing.T, m *machine, b *book, retain int64) {
+	t.Helper()
+	l, err := m.live(t, retain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.settle(l, "after a restart")
+	b.repeat(l, "after a restart")
+	if err := l.close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// index makes or drops an index while everything may crash.
+func (l *life) index(collection string, rng *rand.Rand) {
+	ctx, cancel := l.withProcess()
+	defer cancel()
+	name := fmt.Sprint("x", rng.IntN(3))
+	if rng.IntN(3) == 0 {
+		_ = l.store.DropIndex(ctx, testApp, collection, name) // it may be missing
+		return
+	}
+	keys := []string{`"n"`, `"-pad,n"`, `"n,pad"`}[rng.IntN(3)]
+	_, _, _ = l.store.PutIndex(ctx, testApp, collection, IndexDefinition{Name: name, Keys: []byte(keys)}) // it may be there with other keys
+}
+
 // stateOf is every key of a stopped store's state and its value, but for what depends on how the records were grouped: a
-// tombstone under a document that was made after it, and the times of tombstones.
+// tombstone under a document that was made after it, and the times of tombstones; and for indexes, which are built at their
+// own pace (Check holds them against the documents).
 func stateOf(t *testing.T, fs *vfs.MemFS) map[string]string {
 	t.Helper()
 	db, err := pebble.Open("state", &pebble.Options{FS: fs, ReadOnly: true, Logger: quiet{}})
@@ -584,7 +707,7 @@ func stateOf(t *testing.T, fs *vfs.MemFS) map[string]string {
 	}
 	for key := range all {
 		_, buried := all[string(prefixDocument)+key[1:]]
-		if key[0] == prefixExpiry || key[0] == prefixTombstone && buried {
+		if key[0] == prefixExpiry || key[0] == prefixIndex || key[0] == prefixIndexState || key[0] == prefixTombstone && buried {
 			delete(all, key)
 		}
 	}

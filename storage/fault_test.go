@@ -22,7 +22,7 @@ func TestFaults(t *testing.T) {
 	})
 	rng := rand.New(rand.NewPCG(seed, 0))
 	acknowledged, ended, refusedStarts, fatal := int64(0), 0, 0, 0
-	for round := range rounds(150) {
+	for round := range rounds(80) {
 		m, b := newMachine(rng), newBook()
 		for range 3 {
 			f := newFault(m, rng)
