@@ -90,7 +90,7 @@ func TestSpaceUnknown(t *testing.T) {
 	}
 }
 
-// While the disk is nearly full, every write and every new collection is refused, those that wait already too, and
+// Invariant 14: while the disk is nearly full, every write and every new collection is refused, those that wait already too, and
 // nothing of them is made. Reads, truncates and drops go on, and with room again so do writes, by themselves.
 func TestDiskNearlyFull(t *testing.T) {
 	eachKind(t, 0, func(t *testing.T, r *rig, _ *rand.Rand) {
