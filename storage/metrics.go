@@ -11,6 +11,7 @@ type Metrics struct {
 	WritesJoined   atomic.Uint64 // writes that were computed from one still on its way
 	WrittenBytes   atomic.Uint64 // payload bytes of applied records
 	WaitingWrites  atomic.Int64  // writes that wait for the apply loop
+	WaitingBytes   atomic.Int64  // what these hold in memory, about; at most MaxWaitingBytes
 	Boundaries     atomic.Uint64 // tasks run between two groups
 	Flushes        atomic.Uint64 // flushes of the state asked for
 	Replayed       atomic.Uint64 // records replayed at the start

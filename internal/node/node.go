@@ -88,8 +88,8 @@ func open(cfg config.Config, logger *zerolog.Logger) (*node, error) {
 			logger.Error().Err(err).Msg("the state cannot be written: the process ends")
 			os.Exit(1)
 		},
-		SpaceChanged:    func(now storage.Space) { logSpace(logger, cfg, now) },
-		NewIncarnation:  osOnly && !log.CleanStart() || exists(restoredFile(cfg)),
+		SpaceChanged:   func(now storage.Space) { logSpace(logger, cfg, now) },
+		NewIncarnation: osOnly && !log.CleanStart() || exists(restoredFile(cfg)),
 	}, log)
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
