@@ -150,7 +150,7 @@ func TestProblemTable(t *testing.T) {
 		if !regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`).MatchString(k.Code) || k.Title == "" || !strings.HasSuffix(k.Doc, ".") || strings.Contains(k.Doc, "|") {
 			t.Errorf("%+v is not well-formed", k)
 		}
-		if retryable := k.Status == 503 || k.Status == 429; retryable != (k.RetryAfter > 0) {
+		if retryable := k.Status == 503 || k.Status == 507 || k.Status == 429; retryable != (k.RetryAfter > 0) {
 			t.Errorf("%s: status %d, retry after %v", k.Code, k.Status, k.RetryAfter)
 		}
 	}

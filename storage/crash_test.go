@@ -157,9 +157,8 @@ func (m *machine) stateFS() vfs.FS {
 // life is one run of a node on a machine.
 type life struct {
 	*rig
-	m     *machine
-	dead  chan error // told what Config.Fatal was
-	ended bool
+	m    *machine
+	dead chan error // told what Config.Fatal was
 }
 
 // live starts a node. Where it cannot start, the error says why, and nothing of it is left.
