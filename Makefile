@@ -9,6 +9,9 @@ ERRCHECK    := $(TOOLS)/errcheck-v1.20.0
 PARALLEL    ?= 2
 FUZZTIME    ?= 10s
 
+# How often `make crash` crashes each thing.
+ROUNDS      ?= 300
+
 # The race detector needs a C compiler; without one the tests run all the same.
 RACE        := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
@@ -23,7 +26,7 @@ MINGO        := $(DIFFERENTIAL)/mingo/node_modules/.installed
 JAVASERVER   := $(DIFFERENTIAL)/mongojavaserver/target/.installed
 COMPARISONS  ?= 100000
 
-.PHONY: build demo test lint unit differential-setup differential bench load load-match peers fuzz fmt clean help
+.PHONY: build demo test lint unit differential-setup differential bench load load-match peers fuzz crash fmt clean help
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -79,6 +82,11 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -parallel $(PARALLEL) $$package; \
 		done; \
 	done
+
+crash: ## ROUNDS (300) crashes, faults and flipped bits: of the store, of the log, and of the whole server
+	$(GO) test ./storage -run '^(TestCrash|TestFaults|TestFlippedBitsAnywhere)$$' -rounds $(ROUNDS) -timeout 2h -v
+	$(GO) test ./ingest -run 'Crash|Fail|Flipped' -count 5 -timeout 1h
+	$(GO) test ./internal/e2e -run '^(TestCrash|TestRetryAfterTheCommit|TestSmallDisk|TestFullDisk)$$' -rounds $(ROUNDS) -timeout 4h -v
 
 fmt: ## format the code
 	@gofmt -w .

@@ -68,6 +68,9 @@ const (
 	placeLive          // gets every frame, unless muted
 )
 
+// MaxSubscriptions is how many subscriptions a session may have.
+func (h *Hubs) MaxSubscriptions() int { return h.cfg.MaxSubscriptions }
+
 // NewSession makes a session. It must be closed.
 func (h *Hubs) NewSession() *Session {
 	s := &Session{hubs: h, ready: make(chan struct{}, 1), subscriptions: make(map[string]*subscription)}

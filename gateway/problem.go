@@ -86,6 +86,7 @@ var problemKinds = []problemKind{
 	{"result-unsteady", 503, "The result changes too fast", time.Second, "The result changed faster than it could be read; subscribe again, with a narrower filter if it keeps happening."},
 	{"position-not-reached", 503, "The position was not reached in time", 500 * time.Millisecond, "The node has not yet applied `minPosition`."},
 	{"too-many-connections", 503, "Too many connections", 2 * time.Second, "The server's bound on open connections is reached."},
+	{"disk-full", 507, "The disk is nearly full", 5 * time.Second, "Too little of the server's disk is free (`disk.minFreeBytes`), and the write was not made. Reads, live queries, drops and truncates go on; writes do when there is room again."},
 	{"outcome-unknown", 504, "It is unknown whether the write was made", 0, "Read the document before you repeat the write, or repeat it with `If-Match`."},
 }
 
@@ -141,6 +142,7 @@ var sentinels = []struct {
 	{storage.ErrRequestReused, "idempotency-key-reused", "A write with this idempotency key was accepted, and it was another request; use a new key."},
 	{storage.ErrCollectionChanged, "write-contended", "The collection was dropped or truncated while the write was being made."},
 	{storage.ErrOverloaded, "overloaded", "Too many writes are waiting; try again a little later."},
+	{storage.ErrDiskFull, "disk-full", "Too little of the server's disk is free; the write was not made."},
 	{storage.ErrOutcomeUnknown, "outcome-unknown", "The write may or may not have been made."},
 	{storage.ErrStopped, "draining", "The server is stopping."},
 	{storage.ErrTooManyCollections, "too-many-collections", "The app has as many collections as it may have; drop one first."},

@@ -28,6 +28,7 @@ func TestProtocolDocs(t *testing.T) {
 	text := string(raw)
 	for name, table := range map[string]string{
 		"problems": problemTable(), "client-frames": clientFrameDocs(), "server-frames": serverFrameDocs(), "close-codes": closeCodeDocs(),
+		"limits": limitDocs(),
 	} {
 		begin, end := "<!-- "+name+":begin -->\n", "<!-- "+name+":end -->"
 		head, rest, ok := strings.Cut(text, begin)
@@ -55,6 +56,15 @@ func problemTable() string {
 			retry = " Retryable."
 		}
 		fmt.Fprintf(b, "| %d | <a id=%q></a>`%s` | %s | %s%s |\n", k.Status, k.Code, k.Code, k.Title, k.Doc, retry)
+	}
+	return b.String()
+}
+
+func limitDocs() string {
+	b := &strings.Builder{}
+	b.WriteString("| name | |\n| --- | --- |\n")
+	for _, l := range helloLimits {
+		fmt.Fprintf(b, "| `%s` | %s |\n", l.Name, l.Doc)
 	}
 	return b.String()
 }
@@ -140,7 +150,7 @@ func TestProblemTable(t *testing.T) {
 		if !regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`).MatchString(k.Code) || k.Title == "" || !strings.HasSuffix(k.Doc, ".") || strings.Contains(k.Doc, "|") {
 			t.Errorf("%+v is not well-formed", k)
 		}
-		if retryable := k.Status == 503 || k.Status == 429; retryable != (k.RetryAfter > 0) {
+		if retryable := k.Status == 503 || k.Status == 507 || k.Status == 429; retryable != (k.RetryAfter > 0) {
 			t.Errorf("%s: status %d, retry after %v", k.Code, k.Status, k.RetryAfter)
 		}
 	}

@@ -60,8 +60,9 @@ func startServer(t testing.TB, cfg Config) *testServer {
 	return startServerWith(t, cfg, fanout.Config{})
 }
 
-// startServerWith starts a node in a new folder. It is stopped in order when the test ends.
-func startServerWith(t testing.TB, cfg Config, hubsConfig fanout.Config) *testServer {
+// startServerWith starts a node in a new folder. It is stopped in order when the test ends. configure may change how the
+// store is configured.
+func startServerWith(t testing.TB, cfg Config, hubsConfig fanout.Config, configure ...func(*storage.Config)) *testServer {
 	t.Helper()
 	dir := t.TempDir()
 	log, err := ingest.OpenSegments(ingest.SegmentConfig{Dir: dir + "/log", LogPartitions: 2, SegmentBytes: 4 << 20, NoSync: true})
@@ -69,7 +70,11 @@ func startServerWith(t testing.TB, cfg Config, hubsConfig fanout.Config) *testSe
 	must(t, os.MkdirAll(dir+"/state", 0o700))
 	cfg.Log = zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel)
 	hubsConfig.Limits = cfg.Limits
-	store, err := storage.Open(storage.Config{Dir: dir + "/state", Limits: cfg.Limits, CacheBytes: 8 << 20}, log)
+	storeConfig := storage.Config{Dir: dir + "/state", Limits: cfg.Limits, CacheBytes: 8 << 20}
+	for _, change := range configure {
+		change(&storeConfig)
+	}
+	store, err := storage.Open(storeConfig, log)
 	must(t, err)
 	hubs := fanout.New(hubsConfig, testBoundaries{store})
 	store.SetListener(hubs)

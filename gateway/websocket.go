@@ -156,15 +156,10 @@ func (s *socket) beat() *time.Timer {
 
 // hello is the first frame of every session.
 func (g *Gateway) hello() []byte {
-	l := g.cfg.Limits
 	text, err := json.Marshal(map[string]any{
 		"type": "hello", "session": uuid.NewString(), "version": g.cfg.Version, "features": []string{"batch", "write", "resume"},
 		"heartbeatSeconds": g.cfg.HeartbeatInterval.Seconds(),
-		"limits": map[string]any{
-			"maxFrameBytes": g.cfg.MaxFrameBytes, "maxQueryBytes": l.MaxQueryBytes, "maxWindow": l.MaxWindow,
-			"maxResultDocuments": l.MaxResultDocuments, "maxDocumentBytes": l.MaxDocumentBytes,
-			"maxSessionWrites": MaxSessionWrites,
-		},
+		"limits":           g.limits(),
 	})
 	if err != nil { // strings and numbers always encode
 		panic(err)

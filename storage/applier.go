@@ -218,9 +218,9 @@ func (a *applier) lacksFence(p int, c Collection) bool {
 }
 
 func (a *applier) stageControl(g *group, it *item, offset uint64) error {
-	var body controlBody
-	if err := json.Unmarshal(it.record.Body, &body); err != nil {
-		return fmt.Errorf("read control record %d: %w", offset, err)
+	body, err := readControl(it.record.Body)
+	if err != nil {
+		return err
 	}
 	next, result := a.catalog.apply(body)
 	it.control = result

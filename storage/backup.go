@@ -50,6 +50,7 @@ var (
 // folder of an earlier one adds what is new, and the earlier one stays whole until the new manifest replaces it.
 type Backup struct {
 	Version       int          `json:"version"`
+	Format        int          `json:"format"` // FolderFormat of the data folder; 0: 1
 	Created       time.Time    `json:"created"`
 	Incarnation   uint64       `json:"incarnation"`
 	Position      string       `json:"position"` // on the wire: everything before it is in the backup
@@ -105,7 +106,7 @@ func (s *Store) Backup(ctx context.Context, folder string, now time.Time, progre
 	}
 	end := matcher.Vector{Incarnation: s.published.Load().vector.Incarnation, Next: next}
 	c := copier{ctx: ctx, folder: folder, progress: progress, backup: Backup{
-		Version: BackupVersion, Created: now.UTC(), Incarnation: end.Incarnation, Position: end.String(), LogPartitions: len(next) - 1,
+		Version: BackupVersion, Format: FolderFormat, Created: now.UTC(), Incarnation: end.Incarnation, Position: end.String(), LogPartitions: len(next) - 1,
 	}}
 	if err := c.readOld(); err != nil {
 		return b, err
@@ -358,8 +359,8 @@ func readManifest(folder string) (b Backup, err error) {
 	if err := json.Unmarshal(text, &b); err != nil {
 		return b, fmt.Errorf("%w: its manifest %s cannot be read: %w", ErrBackupDamaged, manifestName, err)
 	}
-	if b.Version != BackupVersion {
-		return b, fmt.Errorf("%w: the backup has version %d, this program reads %d: use another version of it", ErrFormat, b.Version, BackupVersion)
+	if err := errors.Join(checkFormat("the backup "+folder, b.Version, BackupVersion), checkFormat("the data folder in the backup "+folder, b.Format, FolderFormat)); err != nil {
+		return b, err
 	}
 	for _, f := range b.Files {
 		if !filepath.IsLocal(filepath.FromSlash(f.Path)) || !filepath.IsLocal(filepath.FromSlash(f.Stored)) {

@@ -156,6 +156,9 @@ func restoreAndCompare(t *testing.T, folder, data string, partitions int, of mat
 	if report := mustCheck(t, data); report.ProblemCount > 0 {
 		t.Fatalf("restored: %q", report.Problems)
 	}
+	if text, err := os.ReadFile(filepath.Join(data, FormatFile)); err != nil || CheckFormat(data) != nil {
+		t.Fatalf("restored without its format: %q, %v", text, err)
+	}
 	r := diskRig(t, data, partitions)
 	defer r.shut()
 	c, ok := r.store.Collection(testApp, "pages")
@@ -237,6 +240,8 @@ func TestDamagedBackups(t *testing.T) {
 	refused("half a manifest", ErrBackupDamaged)
 	write(t, manifest, []byte(strings.Replace(string(good), `"version": 1`, `"version": 2`, 1)))
 	refused("a newer version", ErrFormat)
+	write(t, manifest, []byte(strings.Replace(string(good), `"format": 1`, `"format": 2`, 1)))
+	refused("of a newer data folder", ErrFormat)
 	write(t, manifest, []byte(strings.Replace(string(good), `"path": "state/`, `"path": "../state/`, 1)))
 	refused("a file outside", ErrBackupDamaged)
 	write(t, manifest, good)

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -114,6 +115,33 @@ type controlBody struct {
 	Drop        *fenceOrder    `json:"drop,omitempty"`
 	PutIndex    *putIndex      `json:"putIndex,omitempty"`
 	DropIndex   *dropIndex     `json:"dropIndex,omitempty"`
+}
+
+// check refuses a log that a newer program has begun.
+func (g *genesis) check() error {
+	return checkFormat("the log's first record", g.Format, FormatVersion)
+}
+
+// readControl reads the body of a control record. One that this program does not know whole is an error, never decided:
+// all that read it must understand the same.
+func readControl(text []byte) (body controlBody, err error) {
+	if err := decodeStrict(text, &body); err != nil {
+		return body, fmt.Errorf("read control record: %w", err)
+	}
+	if body.Genesis != nil {
+		return body, body.Genesis.check()
+	}
+	return body, nil
+}
+
+// decodeStrict decodes JSON that this program, or an older one, has written.
+func decodeStrict(text []byte, to any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(to); err != nil {
+		return fmt.Errorf("%w: %w; if a newer version of the program wrote it, use that one", ErrFormat, err)
+	}
+	return nil
 }
 
 type putCollection struct {

@@ -81,3 +81,31 @@ func TestDeclaredFields(t *testing.T) {
 		}
 	})
 }
+
+// An app holds MaxCollections; another app has its own, and a dropped one makes room.
+func TestMaxCollections(t *testing.T) {
+	c := emptyCatalog()
+	for i := range MaxCollections {
+		id := matcher.CollectionID(i + 1)
+		c.byID[id] = Collection{ID: id, App: testApp, Name: fmt.Sprint("c", i)}
+		c.byName[collectionName{testApp, fmt.Sprint("c", i)}] = id
+	}
+	c.nextID = MaxCollections + 1
+	put := func(app, name string) error {
+		next, result := c.apply(controlBody{Put: &putCollection{App: app, Name: name}})
+		c = next
+		return result.err
+	}
+	if err := put(testApp, "more"); !errors.Is(err, ErrTooManyCollections) {
+		t.Errorf("collection %d: %v", MaxCollections+1, err)
+	}
+	for _, err := range []error{put(testApp, "c7"), put("other", "more")} {
+		if err != nil {
+			t.Errorf("one that exists, or of another app: %v", err)
+		}
+	}
+	c, _ = c.apply(controlBody{Drop: &fenceOrder{Collection: 8}})
+	if err := put(testApp, "more"); err != nil {
+		t.Errorf("after a drop: %v", err)
+	}
+}

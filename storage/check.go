@@ -3,7 +3,6 @@ package storage
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -24,6 +23,7 @@ const maxCheckKeys = 4 << 20
 // CheckReport is what Check found.
 type CheckReport struct {
 	Documents, Tombstones, Collections int
+	Requests                           int // that are remembered with their outcome
 	Indexes                            int
 	DocumentBytes                      int64
 	Log                                ingest.DumpSummary
@@ -84,6 +84,11 @@ func (c *check) checkLog() (err error) {
 		if err != nil {
 			c.problem("log partition %d, offset %d: %v", e.Partition, e.Offset, err)
 			return nil
+		}
+		if r.Kind == ingest.RecordControl {
+			if _, err := readControl(r.Body); err != nil {
+				c.problem("log partition %d, offset %d: %v", e.Partition, e.Offset, err)
+			}
 		}
 		for _, image := range [][]byte{r.Before, r.After} {
 			if image == nil {
@@ -208,6 +213,8 @@ func (c *check) checkKey(key, value []byte) error {
 		c.indexes.document(key, d)
 	case prefixIndex:
 		return c.indexes.entry(key, value)
+	case prefixRequest:
+		return c.checkRequest(key, value)
 	case prefixTombstone:
 		c.report.Tombstones++
 		_, err := parseTombstone(value)
@@ -215,7 +222,16 @@ func (c *check) checkKey(key, value []byte) error {
 	case prefixCollection:
 		var collection Collection
 		c.report.Collections++
-		return json.Unmarshal(value, &collection)
+		return decodeStrict(value, &collection)
+	case keyGenesis[0]:
+		var stored storedCatalog
+		if err := decodeStrict(value, &stored); err != nil {
+			return err
+		}
+		if stored.Genesis == nil {
+			return errors.New("the constants are missing")
+		}
+		return stored.Genesis.check()
 	}
 	return nil
 }
@@ -230,6 +246,7 @@ type lastRecord struct {
 // compare holds the state against the last record of each key in the log, for the keys of one pass.
 func (c *check) compare(pass, passes uint64) error {
 	last := map[documentKey]lastRecord{}
+	requests := map[requestKey]lastRequest{}
 	fences := map[epochKey]uint64{}
 	_, err := ingest.Dump(c.ctx, c.log, func(e ingest.DumpedEntry) error {
 		if e.Partition == matcher.ControlPartition || e.Offset >= c.report.Vector.Next[e.Partition] {
@@ -245,6 +262,9 @@ func (c *check) compare(pass, passes uint64) error {
 		case ingest.RecordWrite:
 			if passes > 1 && maphash.String(c.seed, r.ID)%passes != pass {
 				return nil
+			}
+			if r.RequestID != "" {
+				requests[requestKey{e.Partition, r.RequestID}] = c.lastRequest(&r, e.Offset)
 			}
 			last[documentKey{r.Collection, e.Partition, r.ID}] = lastRecord{e.Offset, r.After == nil, maphash.Bytes(c.seed, r.After)}
 		}
@@ -262,7 +282,7 @@ func (c *check) compare(pass, passes uint64) error {
 		}
 		c.report.Compared++
 	}
-	return nil
+	return c.compareRequests(requests)
 }
 
 func (c *check) compareKey(key documentKey, record lastRecord) error {

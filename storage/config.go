@@ -38,6 +38,13 @@ const (
 	MaxWaitingTasks  = 4096
 )
 
+// MaxFlushBytes bounds Config.FlushBytes: what is applied between two flushes must fit Pebble's table in memory with room
+// to spare.
+const (
+	MaxFlushBytes    = 1 << 30
+	maxMemTableBytes = 3 << 30
+)
+
 // Config configures a Store. The zero value of a field means its default.
 type Config struct {
 	Dir    string         // folder of the Pebble state
@@ -50,7 +57,7 @@ type Config struct {
 	// BlockCacheBytes is what Pebble's cache of blocks has at least (default 64 MiB), unless more than two memory tables
 	// wait to be flushed, as while an index is built: each takes up to four times FlushBytes, and there are four at most.
 	BlockCacheBytes int64
-	// FlushBytes is how much is applied between two flushes of the state (default 32 MiB). A start replays at most
+	// FlushBytes is how much is applied between two flushes of the state (default 32 MiB, at most MaxFlushBytes). A start replays at most
 	// about twice as much of the log; smaller means shorter starts and more compaction work.
 	FlushBytes int64
 	// MaxWriteLag is how many offsets of its log partition a write may lie behind what its writer had read, and how
@@ -60,6 +67,19 @@ type Config struct {
 	// the document that it stored (default DefaultMaxRequestLag). It is written into a new log and taken from there ever
 	// after. Larger makes later retries safe, and keeps that many documents more on disk at most.
 	MaxRequestLag uint64
+	// MinFreeBytes is how much of the disk must be free for writes to be taken; below it they are refused with
+	// ErrDiskFull until there is room again (0: they always are taken, and a disk that is full ends the store). Reads,
+	// drops and truncates go on. It must leave room for the writes that wait, a flush and a compaction.
+	MinFreeBytes int64
+	// LogDir is the folder of the log, whose free space counts as that of Dir does; "" if it lies on the same disk.
+	LogDir string
+	// FreeBytes measures the free space under a folder (default: FS does).
+	FreeBytes func(folder string) (int64, error)
+	// SpaceChanged is told, beside the loop, when the disk gets below MinFreeBytes and when it has room again; nil: nobody.
+	SpaceChanged func(Space)
+	// Fatal is told why the process must end at once, and must not return: Pebble does not know whether it wrote to the file
+	// that lists its files, and could neither go on nor close. The log has everything. nil: a panic.
+	Fatal func(error)
 	// Attempts says that the log holds attempts to be decided as they are read, instead of applied records.
 	Attempts bool
 	// NewIncarnation begins a new incarnation of the log after the replay: positions from before get a reset.
@@ -70,6 +90,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.Limits = c.Limits.WithDefaults()
+	c.FlushBytes = min(c.FlushBytes, MaxFlushBytes)
 	if c.FS == nil {
 		c.FS = vfs.Default
 	}
@@ -81,6 +102,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.FlushBytes == 0 {
 		c.FlushBytes = 32 << 20
+	}
+	if c.FreeBytes == nil {
+		c.FreeBytes = freeBytes(c.FS)
 	}
 	if c.MaxWriteLag == 0 {
 		c.MaxWriteLag = 1 << 20

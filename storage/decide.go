@@ -47,6 +47,7 @@ const (
 	rejectedNothing // a delete of nothing
 	rejectedReuse   // the request id names another request
 	repeated        // the request was accepted before: its first outcome counts
+	rejectedSpace   // by the sequencer, which asks this before it decides: the disk is nearly full
 )
 
 // decide says whether an attempt at the given offset of its log partition is accepted. It is the only arbiter, the

@@ -30,6 +30,9 @@
 //     hold over attempts, nodes and restarts.
 //  12. An index has exactly the entries of the documents in the same snapshot, up to the cursor of its build. Which way
 //     a search takes changes nothing but its time: every document is matched.
+//  13. After a crash at any moment, or a failure of any call on a disk, a new start has every acknowledged write, no refused
+//     one, and of a write with a request id the first outcome; what a disk has changed is refused, never served.
+//  14. While too little of the disk is free, nothing that takes space is accepted, and everything else goes on.
 //
 // The caller starts Run. What the store starts beside it is bounded and ends by itself: one append at a time, one wait
 // for a Pebble flush, the builder of indexes, and over a log of attempts the tail of the log and the completion of

@@ -232,6 +232,7 @@ func (s *Store) DropIndex(ctx context.Context, app, collection, name string) err
 // control has one control record decided.
 func (s *Store) control(ctx context.Context, body controlBody) (controlResult, error) {
 	r := controlRequest(body, s.NewWriteID())
+	r.always = body.DropIndex != nil
 	if _, err := s.submit(ctx, r); err != nil {
 		return controlResult{}, err
 	}

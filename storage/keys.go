@@ -148,8 +148,8 @@ func parseVector(raw []byte) (v matcher.Vector, sequence uint64, err error) {
 	if len(raw) < 1+8+8+8 || (len(raw)-1)%8 != 0 {
 		return v, 0, fmt.Errorf("read the applied vector: %d bytes are no vector", len(raw))
 	}
-	if raw[0] != FormatVersion {
-		return v, 0, fmt.Errorf("%w: the state was written in format %d, this program reads %d", ErrFormat, raw[0], FormatVersion)
+	if err := checkFormat("the state", int(raw[0]), FormatVersion); err != nil {
+		return v, 0, err
 	}
 	v.Incarnation = binary.BigEndian.Uint64(raw[1:])
 	sequence = binary.BigEndian.Uint64(raw[9:])

@@ -94,6 +94,7 @@ func (p *pending) put(r *request, seen *standing) (place, error) {
 	p.requests++
 	p.metrics.WaitingWrites.Add(1)
 	p.bytes += int64(r.bytes)
+	p.metrics.WaitingBytes.Store(p.bytes)
 	p.waiting = append(p.waiting, r)
 	if p.idle {
 		p.idle = false
@@ -161,6 +162,7 @@ func (p *pending) settle(requests []*request) {
 			p.requests--
 			p.metrics.WaitingWrites.Add(-1)
 			p.bytes -= int64(r.bytes)
+			p.metrics.WaitingBytes.Store(p.bytes)
 		}
 		if r.head == nil {
 			continue

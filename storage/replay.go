@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -85,9 +84,9 @@ func (a *applier) replayEntry(g *group, e ingest.Entry) error {
 		a.applyFence(g, epochKey{e.Partition, r.Collection}, &r, e.Offset)
 		a.sequence++
 	case ingest.RecordControl:
-		var body controlBody
-		if err := json.Unmarshal(r.Body, &body); err != nil {
-			return fmt.Errorf("read control record: %w", err)
+		body, err := readControl(r.Body)
+		if err != nil {
+			return err
 		}
 		next, result := a.catalog.apply(body)
 		if result.err != nil {

@@ -51,6 +51,9 @@ func Restore(ctx context.Context, folder, data string, progress Progress) (b Bac
 			return b, err
 		}
 	}
+	if err := WriteFormat(temporary); err != nil {
+		return b, err
+	}
 	if err := replaceFile(filepath.Join(temporary, RestoredFile), []byte(b.Position+"\n")); err != nil {
 		return b, err
 	}

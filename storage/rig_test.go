@@ -237,3 +237,19 @@ func (n *Snapshot) visitCollection(ctx context.Context, p int, c matcher.Collect
 	lower, upper := collectionSpan(prefixDocument, p, c)
 	return n.visitSpan(ctx, lower, upper, f)
 }
+
+// runUntilReady runs a store until it serves, and stops it. It returns why it does not.
+func runUntilReady(t *testing.T, s *Store) error {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	select {
+	case <-s.Ready():
+		stop()
+	case err := <-done:
+		return err
+	}
+	return <-done
+}

@@ -18,6 +18,7 @@ func (s *Store) Run(ctx context.Context) error {
 	defer close(s.stopped)
 	defer s.abandon()
 	defer s.startBuilder(ctx)()
+	defer s.space.watch(ctx)()
 	if s.config.Attempts {
 		return s.follow(ctx)
 	}
@@ -70,6 +71,7 @@ func (s *Store) beginLog(ctx context.Context) error {
 		return nil
 	}
 	r := controlRequest(body, s.NewWriteID())
+	r.always = true
 	if err := s.applyRequests(ctx, []*request{r}); err != nil {
 		return fmt.Errorf("begin the log: %w", err)
 	}
@@ -125,6 +127,7 @@ func (s *Store) applyRequests(ctx context.Context, requests []*request) error {
 		return nil
 	}
 	s.entries = entries
+	s.space.wrote(len(s.payloads))
 	// The stop of the process must not tear a group that is on its way: the log finishes it.
 	appended := s.append(context.WithoutCancel(ctx), entries)
 	batch, err := s.loop.batch(g)
@@ -157,6 +160,10 @@ const maxGroupPayloadBytes = 32 << 20
 // stageRequest stages the request's records and appends their entries. A request whose first record is rejected has no
 // effect; the fences behind an accepted control record cannot be.
 func (s *Store) stageRequest(g *group, r *request, entries []ingest.Entry) ([]ingest.Entry, error) {
+	if r.refused = s.refuse(r); r.refused != nil { // it was taken before the disk got full, and waited
+		r.items[0].verdict = rejectedSpace
+		return entries, nil
+	}
 	for i := range r.items {
 		it := &r.items[i]
 		offset := s.loop.vector.Next[it.partition]
@@ -231,7 +238,7 @@ func (s *Store) answer(requests []*request) {
 	vector := s.published.Load().vector
 	s.pending.settle(requests) // after it was published: who finds no head finds the applied state
 	for _, r := range requests {
-		r.finish(answer{vector: vector})
+		r.finish(answer{vector: vector, err: r.refused})
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -43,6 +42,7 @@ type Store struct {
 	// published is what readers see: the state as of the last committed group.
 	published atomic.Pointer[published]
 
+	space     *space
 	failure   failure
 	loop      *applier // of the apply loop alone
 	seen      *seenTypes
@@ -74,6 +74,7 @@ func Open(cfg Config, log ingest.Log) (*Store, error) {
 		stopped: make(chan struct{}),
 	}
 	s.pending = newPending(&s.metrics)
+	s.space = newSpace(cfg, &s.metrics)
 	if err := s.writeIDs.seed(); err != nil {
 		return nil, err
 	}
@@ -88,12 +89,21 @@ func Open(cfg Config, log ingest.Log) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("read the state in %s: %w", cfg.Dir, err), s.db.Close())
 	}
 	s.seen = s.loop.seen
+	s.space.look()
 	s.publish()
 	return s, nil
 }
 
-func openPebble(cfg Config, failed func(error)) (*pebble.DB, error) {
-	memTableBytes := max(4*cfg.FlushBytes, 8<<20)
+func openPebble(cfg Config, failed func(error)) (db *pebble.DB, err error) {
+	defer func() { // Pebble panics where it cannot sync the names of its files
+		if p := recover(); p != nil {
+			db, err = nil, fmt.Errorf("%v", p)
+			if cause, ok := p.(error); ok {
+				err = cause
+			}
+		}
+	}()
+	memTableBytes := min(max(4*cfg.FlushBytes, 8<<20), maxMemTableBytes)
 	options := &pebble.Options{
 		FS: cfg.FS,
 		// Pebble takes the memory of its tables, the one that fills and the one that is flushed, out of its cache; a cache of
@@ -103,8 +113,8 @@ func openPebble(cfg Config, failed func(error)) (*pebble.DB, error) {
 		DisableWAL:                  true,
 		MemTableSize:                uint64(memTableBytes),
 		MemTableStopWritesThreshold: 4,
-		FormatMajorVersion:          pebble.FormatNewest,
-		Logger:                      quiet{},
+		FormatMajorVersion:          stateFormat,
+		Logger:                      quiet{cfg.Fatal},
 		// Pebble would try again for ever. What it could not write is in the log; a new start has it.
 		EventListener: &pebble.EventListener{
 			BackgroundError: failed,
@@ -124,13 +134,19 @@ func stateDamage(i pebble.DataCorruptionInfo) error {
 	return fmt.Errorf("%w: %s: %w; restore it from a backup, or move the state away where the log still begins at 0", ErrStateDamaged, i.Path, i.Details)
 }
 
-// quiet keeps Pebble's own messages to itself: what goes wrong comes back as an error.
-type quiet struct{}
+// quiet keeps Pebble's own messages to itself: what goes wrong comes back as an error, except what cannot.
+type quiet struct {
+	fatal func(error)
+}
 
 func (quiet) Infof(string, ...any)  {}
 func (quiet) Errorf(string, ...any) {}
-func (quiet) Fatalf(format string, args ...any) {
-	panic(fmt.Sprintf("pebble: "+format, args...))
+func (q quiet) Fatalf(format string, args ...any) {
+	err := fmt.Errorf("keep the state: %s", fmt.Sprintf(format, args...))
+	if q.fatal != nil {
+		q.fatal(err)
+	}
+	panic(err)
 }
 
 // loadApplier reads the loop's state back and holds it against the log.
@@ -199,19 +215,22 @@ func (a *applier) loadCatalog() error {
 		return fmt.Errorf("read the constants: %w", err)
 	}
 	var stored storedCatalog
-	err = json.Unmarshal(raw, &stored)
+	err = decodeStrict(raw, &stored)
 	closer.Close()
-	if err != nil || stored.Genesis == nil {
-		return fmt.Errorf("read the constants: they are damaged (%w)", err)
+	if err != nil {
+		return fmt.Errorf("read the constants: %w", err)
 	}
-	if stored.Genesis.Format > FormatVersion {
-		return fmt.Errorf("%w: it was written in format %d, this program reads %d: use a newer one", ErrFormat, stored.Genesis.Format, FormatVersion)
+	if stored.Genesis == nil {
+		return fmt.Errorf("read the constants: %w: they are missing", ErrStateDamaged)
+	}
+	if err := stored.Genesis.check(); err != nil {
+		return err
 	}
 	a.catalog.genesis, a.catalog.nextID, a.catalog.incarnation = stored.Genesis, stored.NextID, a.vector.Incarnation
 	a.constants = stored.Genesis.constants()
 	return a.each([]byte{prefixCollection}, func(_, value []byte) error {
 		var c Collection
-		if err := json.Unmarshal(value, &c); err != nil {
+		if err := decodeStrict(value, &c); err != nil {
 			return fmt.Errorf("read a collection: %w", err)
 		}
 		if c.dates, err = c.Settings.dates(); err != nil {

@@ -136,6 +136,9 @@ func (s *Store) queue(u *Update, r *request, o *observation) (written Written, q
 			it.observe(seen.Head)
 			expect = nil
 		} else {
+			if err := s.refuse(r); err != nil {
+				return Written{}, false, err
+			}
 			it.build(seen.Head, id, image.After)
 		}
 		r.bytes = size + len(it.record.After)
@@ -257,7 +260,7 @@ func (s *Store) updateApplied(ctx context.Context, u *Update) (Written, error) {
 		return Written{Document: head.Document, Position: s.Vector()}, err
 	}
 	it.build(head, id, image.After)
-	vector, err := s.submitAttempts(ctx, r)
+	vector, err := s.submit(ctx, r)
 	if err != nil {
 		return Written{}, err
 	}

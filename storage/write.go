@@ -24,6 +24,8 @@ type request struct {
 	counted bool         // in pending's bounds
 	head    *speculation // that its write led to; nil if it is no such write
 	finish  func(answer) // called once, on the apply loop: it does bounded work
+	always  bool         // taken even where the disk is nearly full: it makes room, or nothing goes on without it
+	refused error        // set by the sequencer where it takes the request, and nothing of it is made
 }
 
 // recordOverheadBytes is about what a request costs beside its document.
@@ -96,6 +98,9 @@ func (it *item) build(head Head, id matcher.WriteID, after *matcher.Document) {
 
 // submit hands a request to the loop, by way of the log or directly, and waits for its answer.
 func (s *Store) submit(ctx context.Context, r *request) (matcher.Vector, error) {
+	if err := s.refuse(r); err != nil {
+		return matcher.Vector{}, err
+	}
 	if s.config.Attempts {
 		return s.submitAttempts(ctx, r)
 	}
@@ -117,6 +122,14 @@ func (s *Store) wait(ctx context.Context, done <-chan answer) (matcher.Vector, e
 	case <-ctx.Done():
 		return matcher.Vector{}, errors.Join(ErrOutcomeUnknown, ctx.Err())
 	}
+}
+
+// refuse is why a request cannot be taken now; nil if it can.
+func (s *Store) refuse(r *request) error {
+	if r.always || r.items[0].observes {
+		return nil
+	}
+	return s.space.refuse()
 }
 
 // PutCollection creates a collection, or replaces its settings. They hold for what is read and written from then on: documents
@@ -165,6 +178,7 @@ func (s *Store) fenceCollection(ctx context.Context, app, name string, fence mat
 		body = controlBody{Drop: order}
 	}
 	r := controlRequest(body, s.NewWriteID())
+	r.always = true
 	for p := 1; p < s.log.Partitions(); p++ {
 		r.items = append(r.items, s.fenceItem(p, c.ID, c.Epoch+1, fence))
 	}

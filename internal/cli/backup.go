@@ -174,6 +174,9 @@ func (p Program) checkData(ctx context.Context, folder string) error {
 	if !isFolder(filepath.Join(folder, storage.LogFolder)) || !isFolder(filepath.Join(folder, storage.StateFolder)) {
 		return fmt.Errorf("%s is no data folder: it lacks %s or %s", folder, storage.LogFolder, storage.StateFolder)
 	}
+	if err := storage.CheckFormat(folder); err != nil {
+		return err
+	}
 	report, err := storage.Check(ctx, storage.Config{Dir: filepath.Join(folder, storage.StateFolder)},
 		ingest.SegmentConfig{Dir: filepath.Join(folder, storage.LogFolder)})
 	if err != nil {
@@ -184,8 +187,8 @@ func (p Program) checkData(ctx context.Context, folder string) error {
 			return err
 		}
 	}
-	if _, err := fmt.Fprintf(p.Stdout, "log: %d records in %d segments\nstate: %d documents (%s) in %d collections with %d indexes, %d tombstones\ncompared with the log: %d documents\n",
-		report.Log.Entries, report.Log.Segments, report.Documents, formatSize(report.DocumentBytes), report.Collections, report.Indexes, report.Tombstones, report.Compared); err != nil {
+	if _, err := fmt.Fprintf(p.Stdout, "log: %d records in %d segments\nstate: %d documents (%s) in %d collections with %d indexes, %d tombstones, %d remembered requests\ncompared with the log: %d documents\n",
+		report.Log.Entries, report.Log.Segments, report.Documents, formatSize(report.DocumentBytes), report.Collections, report.Indexes, report.Tombstones, report.Requests, report.Compared); err != nil {
 		return err
 	}
 	if report.ProblemCount > 0 {

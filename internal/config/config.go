@@ -39,6 +39,7 @@ type Config struct {
 	FlushBytes      int64 // unflushed state, replayed after a crash
 	MaxWriteLag     int   // offsets; of a new log
 	MaxRequestLag   int   // offsets; of a new log
+	MinFreeBytes    int64 // of the disk, below which no writes are taken; 0: no bound
 
 	Dev     bool
 	Origins []string // browser origins, "https://app.example"
@@ -77,6 +78,7 @@ func Default() Config {
 		FlushBytes:         32 << 20,
 		MaxWriteLag:        1 << 20,
 		MaxRequestLag:      1 << 20,
+		MinFreeBytes:       512 << 20,
 		Heartbeat:          25 * time.Second,
 		DrainTimeout:       10 * time.Second,
 		MaxConnections:     20_000,

@@ -33,8 +33,8 @@ func TestCrash(t *testing.T) {
 				c.round()
 			}
 			c.check(c.start())
-			t.Logf("%d rounds, %d acknowledged writes, %d refused, %d in flight at a crash, of which %d were made; %d changes came by resuming",
-				rounds, c.acknowledged.Load(), c.refused.Load(), c.inFlight, c.made, c.resumes)
+			t.Logf("%d rounds, %d acknowledged writes, %d refused, %d in flight at a crash, of which %d were made; %d of them were repeated; %d changes came by resuming",
+				rounds, c.acknowledged.Load(), c.refused.Load(), c.inFlight, c.made, c.repeated, c.resumes)
 			if c.acknowledged.Load() == 0 || c.refused.Load() == 0 {
 				t.Error("nothing was written, or nothing refused")
 			}
@@ -65,6 +65,7 @@ type crashes struct {
 
 	acknowledged, refused atomic.Int64
 	inFlight, made        int
+	repeated              int
 }
 
 // ledger is what is known of one key. Between rounds it belongs to the test, in a round to its writer.
@@ -72,12 +73,22 @@ type ledger struct {
 	id      string
 	stored  oracle.Object // the last acknowledged state, nil if there is no document
 	pending *attempt      // the write whose answer did not come
+	lost    *lostAnswer   // the same as a request that can be repeated; nil: it had no key
 	seen    map[string]bool
 }
 
 // attempt is a write in flight: what it makes of the stored document.
 type attempt struct {
 	fields oracle.Object // nil: a delete
+}
+
+// lostAnswer is a request with an idempotency key whose answer did not come.
+type lostAnswer struct {
+	method, path string
+	body         []byte
+	headers      []string
+	before       oracle.Object // what was stored when it was sent
+	attempt      *attempt
 }
 
 // counter is a document that all writers count up.
@@ -142,6 +153,7 @@ func (c *crashes) round() {
 	c.t.Helper()
 	address := c.start()
 	c.check(address)
+	c.repeatLost(address)
 	session := c.watch(address)
 	var reader, writers sync.WaitGroup
 	reader.Go(func() { c.readToEnd(session) })
@@ -350,16 +362,20 @@ func (c *crashes) writeKey(g generator, client *wire.Client, k *ledger, value st
 	if k.stored != nil && g.chance(30) {
 		headers = []string{"If-Match", `"` + k.stored.Text("_rev") + `"`}
 	}
-	k.pending = a
+	k.pending, k.lost = a, nil
 	var text []byte
 	if body != nil {
 		text = oracle.Encode(body)
+	}
+	if g.chance(50) {
+		headers = append(headers, "Idempotency-Key", fmt.Sprintf("%s-%d", k.id, g.Uint64()))
+		k.lost = &lostAnswer{method, path, text, headers, k.stored, a}
 	}
 	answer, err := client.Do(method, path, text, headers...)
 	if err != nil || answer.Code() == "outcome-unknown" {
 		return errGone
 	}
-	k.pending = nil
+	k.pending, k.lost = nil, nil
 	if answer.Status/100 != 2 {
 		if answer.Code() == "draining" || answer.Code() == "overloaded" {
 			c.refused.Add(1)
@@ -418,6 +434,41 @@ func (c *crashes) writeRefused(g generator, client *wire.Client, writer int) err
 	}
 	c.refused.Add(1)
 	return nil
+}
+
+// repeatLost sends the requests again whose answer was lost: each is answered as the first would have been, and is made
+// once, then or now. Nothing else has been written since.
+func (c *crashes) repeatLost(address string) {
+	c.t.Helper()
+	client := wire.NewClient(address, 1)
+	defer client.Close()
+	for _, k := range c.keys {
+		r := k.lost
+		if r == nil {
+			continue
+		}
+		wasMade := (k.stored == nil) != (r.before == nil) || k.stored != nil && !oracle.Identical(k.stored, r.before)
+		for range 2 {
+			answer, err := client.Do(r.method, r.path, r.body, r.headers...)
+			if err != nil || answer.Status/100 != 2 {
+				c.t.Fatalf("repeat %s %s (made before: %v): %v %v", r.method, r.path, wasMade, answer, err)
+			}
+			var got oracle.Object
+			if r.method != "DELETE" {
+				got = answer.Object()
+			}
+			if wasMade && got != nil && !oracle.Identical(got, k.stored) {
+				c.t.Fatalf("repeat %s %s: %s, but the write that it repeats made %s", r.method, r.path, oracle.Encode(got), oracle.Encode(k.stored))
+			}
+			if why := r.attempt.made(r.before, got); why != "" {
+				c.t.Fatalf("repeat %s %s: %s: %v", r.method, r.path, why, answer)
+			}
+			k.stored, wasMade = got, true
+		}
+		k.seen[k.stored.Text("_rev")] = true
+		k.lost = nil
+		c.repeated++
+	}
 }
 
 // check compares everything that the server holds after its start with the ledgers, and settles what was in flight.

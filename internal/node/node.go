@@ -24,7 +24,7 @@ var Version = "0.1.0"
 
 // Run opens the data folder, serves until ctx ends, and stops in order. It returns nil after an orderly stop.
 func Run(ctx context.Context, cfg config.Config) (err error) {
-	n, err := open(cfg)
+	n, err := open(cfg, zerolog.Ctx(ctx))
 	if err != nil {
 		return err
 	}
@@ -49,12 +49,15 @@ type node struct {
 	hubs  *fanout.Hubs
 }
 
-func open(cfg config.Config) (*node, error) {
+func open(cfg config.Config, logger *zerolog.Logger) (*node, error) {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
 	if exists(cfg.Data + ".restoring") {
 		return nil, fmt.Errorf("%s.restoring is there: a restore into this data folder was cut off or is running; repeat it, or remove that folder", cfg.Data)
+	}
+	if err := storage.CheckFormat(cfg.Data); err != nil {
+		return nil, err
 	}
 	osOnly := cfg.Durability == config.DurabilityOS
 	log, err := ingest.OpenSegments(ingest.SegmentConfig{
@@ -68,6 +71,9 @@ func open(cfg config.Config) (*node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
+	if err := storage.WriteFormat(cfg.Data); err != nil { // the log's lock is held
+		return nil, errors.Join(err, log.Close())
+	}
 	store, err := storage.Open(storage.Config{
 		Dir:             filepath.Join(cfg.Data, storage.StateFolder),
 		Limits:          cfg.Limits,
@@ -76,7 +82,14 @@ func open(cfg config.Config) (*node, error) {
 		FlushBytes:      cfg.FlushBytes,
 		MaxWriteLag:     uint64(cfg.MaxWriteLag),
 		MaxRequestLag:   uint64(cfg.MaxRequestLag),
-		NewIncarnation:  osOnly && !log.CleanStart() || exists(restoredFile(cfg)),
+		LogDir:          filepath.Join(cfg.Data, storage.LogFolder),
+		MinFreeBytes:    cfg.MinFreeBytes,
+		Fatal: func(err error) {
+			logger.Error().Err(err).Msg("the state cannot be written: the process ends")
+			os.Exit(1)
+		},
+		SpaceChanged:   func(now storage.Space) { logSpace(logger, cfg, now) },
+		NewIncarnation: osOnly && !log.CleanStart() || exists(restoredFile(cfg)),
 	}, log)
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
@@ -93,6 +106,21 @@ func open(cfg config.Config) (*node, error) {
 	}, boundaries{store})
 	store.SetListener(hubs)
 	return &node{log: log, store: store, hubs: hubs}, nil
+}
+
+// logSpace tells that the free space of the disk has passed the bound below which writes are refused.
+func logSpace(logger *zerolog.Logger, cfg config.Config, now storage.Space) {
+	event := func(e *zerolog.Event) *zerolog.Event {
+		return e.Str("folder", now.Folder).Int64("freeBytes", now.FreeBytes).Int64("minFreeBytes", cfg.MinFreeBytes)
+	}
+	switch {
+	case now.Err != nil:
+		logger.Error().Err(now.Err).Bool("refusingWrites", now.Low).Msg("the free space of the disk is unknown")
+	case now.Low:
+		event(logger.Error()).Msg("the disk is nearly full: writes are refused")
+	default:
+		event(logger.Info()).Msg("the disk has room: writes are taken")
+	}
 }
 
 func restoredFile(cfg config.Config) string { return filepath.Join(cfg.Data, storage.RestoredFile) }

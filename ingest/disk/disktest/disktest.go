@@ -139,6 +139,20 @@ func (d *Disk) Crash(rng *rand.Rand) *Disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.dead = true
+	return d.crashed(rng)
+}
+
+// CrashClone returns what Crash would, and the old one lives on. Meanwhile nothing changes here, and beside is called: it
+// may take the same moment of another disk.
+func (d *Disk) CrashClone(rng *rand.Rand, beside func()) *Disk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	beside()
+	return d.crashed(rng)
+}
+
+// crashed makes a disk of what a loss of power leaves of this one. mu is held.
+func (d *Disk) crashed(rng *rand.Rand) *Disk {
 	next := New()
 	names := map[string]*inode{}
 	for name, file := range d.durable {

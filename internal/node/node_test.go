@@ -1,0 +1,80 @@
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"github.com/freshetdb/freshet/internal/config"
+	"github.com/freshetdb/freshet/storage"
+)
+
+// tree is every file under a folder, with a hash of what it holds.
+func tree(t *testing.T, root string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(root, func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(name)
+		fmt.Fprintf(&b, "%s %x\n", strings.TrimPrefix(name, root), sha256.Sum256(content))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// A data folder states its format. One that a newer program has written is refused, with folder, versions and what to do,
+// before anything in it is changed.
+func TestNewerDataFolder(t *testing.T) {
+	cfg := config.Default()
+	cfg.Data = filepath.Join(t.TempDir(), "data")
+	logger := zerolog.Nop()
+	n, err := open(cfg, &logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.close(); err != nil {
+		t.Fatal(err)
+	}
+	format := filepath.Join(cfg.Data, storage.FormatFile)
+	good, err := os.ReadFile(format)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := strings.Replace(string(good), fmt.Sprint(storage.FolderFormat), fmt.Sprint(storage.FolderFormat+1), 1)
+	if err := os.WriteFile(format, []byte(newer), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(cfg.Data, storage.LogFolder, "what a newer program keeps.tmp"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := tree(t, cfg.Data)
+	err = Run(context.Background(), cfg)
+	if !errors.Is(err, storage.ErrFormat) || !strings.Contains(err.Error(), "has format 2, this program reads up to 1: use") || !strings.Contains(err.Error(), cfg.Data) {
+		t.Errorf("got %v", err)
+	}
+	if after := tree(t, cfg.Data); after != before {
+		t.Errorf("the refused folder was changed from\n%s\nto\n%s", before, after)
+	}
+	if err := os.WriteFile(format, good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if n, err = open(cfg, &logger); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.close(); err != nil {
+		t.Fatal(err)
+	}
+}
