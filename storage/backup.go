@@ -12,12 +12,14 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/freshetdb/freshet/ingest"
+	"github.com/freshetdb/freshet/ingest/disk"
 	"github.com/freshetdb/freshet/matcher"
 )
 
@@ -35,8 +37,9 @@ const RestoredFile = "RESTORED"
 const BackupVersion = 1
 
 const (
-	manifestName = "BACKUP.json"
-	filesFolder  = "files"
+	manifestName  = "BACKUP.json"
+	filesFolder   = "files"
+	copyingSuffix = ".copying" // of a stored file that is not whole yet
 )
 
 var (
@@ -87,7 +90,7 @@ func (s *Store) Backup(ctx context.Context, folder string, now time.Time, progre
 		return b, fmt.Errorf("hold the log: %w", err)
 	}
 	defer hold.Release()
-	checkpoint := s.config.Dir + ".backup"
+	checkpoint := checkpointDir(s.config.Dir)
 	if err := s.config.FS.RemoveAll(checkpoint); err != nil {
 		return b, fmt.Errorf("remove an old checkpoint: %w", err)
 	}
@@ -121,6 +124,10 @@ func (s *Store) Backup(ctx context.Context, folder string, now time.Time, progre
 	}
 	return c.run()
 }
+
+// checkpointDir is where a backup's checkpoint of a state stands while it is copied. Its links keep files of the state on
+// the disk.
+func checkpointDir(dir string) string { return dir + ".backup" }
 
 // checkpointVector reads how far the state in a checkpoint had come.
 func (s *Store) checkpointVector(dir string) (v matcher.Vector, err error) {
@@ -200,7 +207,7 @@ func (c *copier) addState(from vfs.FS, dir string) error {
 
 // readOld reads the folder's last backup. One that cannot be read is an error: its files would be removed in the end.
 func (c *copier) readOld() error {
-	if err := os.MkdirAll(filepath.Join(c.folder, filesFolder), 0o700); err != nil {
+	if err := (disk.OS{}).MakeDirectory(filepath.Join(c.folder, filesFolder)); err != nil {
 		return fmt.Errorf("make the backup's folder: %w", err)
 	}
 	old, err := readManifest(c.folder)
@@ -272,7 +279,7 @@ func (c *copier) copy(s source) (BackupFile, error) {
 
 // storeFile copies a file into the backup's folder, durably, under a name that says what it holds, and reads it back.
 func storeFile(ctx context.Context, folder string, in io.Reader, s source, report func(int64)) (f BackupFile, err error) {
-	temporary, err := os.CreateTemp(filepath.Join(folder, filesFolder), "new-*")
+	temporary, err := os.CreateTemp(filepath.Join(folder, filesFolder), "*"+copyingSuffix)
 	if err != nil {
 		return f, err
 	}
@@ -330,6 +337,12 @@ func copyHashed(ctx context.Context, to io.Writer, from io.Reader, report func(i
 	}
 }
 
+// isStored reports whether a name is one that a backup gives to a file. Whatever else stands in the folder is somebody's.
+func isStored(name string) bool {
+	sum, err := hex.DecodeString(name)
+	return err == nil && len(sum) == sha256.Size || strings.HasSuffix(name, copyingSuffix)
+}
+
 // sweep removes stored files that the manifest does not name.
 func (c *copier) sweep() error {
 	used := make(map[string]bool, len(c.backup.Files))
@@ -341,7 +354,7 @@ func (c *copier) sweep() error {
 		return fmt.Errorf("list the backup's files: %w", err)
 	}
 	for _, e := range entries {
-		if !used[e.Name()] {
+		if !used[e.Name()] && !e.IsDir() && isStored(e.Name()) {
 			if err := os.Remove(filepath.Join(c.folder, filesFolder, e.Name())); err != nil {
 				return fmt.Errorf("remove a file of an earlier backup: %w", err)
 			}
@@ -385,10 +398,4 @@ func replaceFile(name string, text []byte) error {
 	return syncFolder(filepath.Dir(name))
 }
 
-func syncFolder(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
+func syncFolder(name string) error { return disk.OS{}.SyncDirectory(name) }

@@ -327,3 +327,61 @@ func TestCheckFindsDamage(t *testing.T) {
 		t.Errorf("a document that was lost: %q", report.Problems)
 	}
 }
+
+// A backup removes nothing that no backup made, whatever folder it is given.
+func TestBackupSparesOtherFiles(t *testing.T) {
+	base := t.TempDir()
+	folder := filepath.Join(base, "mine")
+	r := diskRig(t, filepath.Join(base, "data"), 1)
+	defer r.shut()
+	other := filepath.Join(folder, filesFolder, "new-year.jpg")
+	left := filepath.Join(folder, filesFolder, "123"+copyingSuffix)
+	if err := os.MkdirAll(filepath.Join(folder, filesFolder, "album"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{other, left} {
+		if err := os.WriteFile(name, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if err := r.set(t.Context(), r.collection("pages"), "a", `{}`); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.store.Backup(t.Context(), folder, time.Unix(1, 0), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{other, filepath.Join(folder, filesFolder, "album")} {
+		if _, err := os.Stat(name); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what a backup left that was cut off is still there: %v", err)
+	}
+}
+
+// A start removes the checkpoint of a backup that was cut off: its links keep files on the disk.
+func TestOpenRemovesCheckpoint(t *testing.T) {
+	data := t.TempDir()
+	left := checkpointDir(filepath.Join(data, StateFolder))
+	if err := os.MkdirAll(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r := diskRig(t, data, 1)
+	defer r.shut()
+	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
+	}
+}
+
+func TestRestoreRefusesFile(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	if err := os.WriteFile(data, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Restore(t.Context(), t.TempDir(), data, nil); err == nil || !strings.Contains(err.Error(), "data folder") {
+		t.Errorf("restored over a file: %v", err)
+	}
+}
