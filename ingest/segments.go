@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sort"
-	"strings"
 	"sync"
 	"time"
 
@@ -133,7 +132,9 @@ const (
 	tmpSuffix     = ".tmp"   // of a file that is not whole yet; removed on open
 )
 
-func segmentName(number uint64) string { return fmt.Sprintf("%016x%s", number, segmentSuffix) }
+func segmentName(number uint64) string { return fileName(number, segmentSuffix) }
+
+func fileName(number uint64, suffix string) string { return fmt.Sprintf("%016x%s", number, suffix) }
 
 func (l *SegmentLog) path(name string) string { return filepath.Join(l.cfg.Dir, name) }
 
@@ -242,13 +243,13 @@ const MaxSpareSegments = 2
 // dropFile takes the file of a segment away: it becomes a spare one, whose name is returned, or is removed.
 func (l *SegmentLog) dropFile(number uint64) (spare string, err error) {
 	name := segmentName(number)
+	spare = fileName(number, spareSuffix)
 	l.mu.Lock()
 	enough := len(l.spares) >= MaxSpareSegments
 	l.mu.Unlock()
 	if enough {
 		return "", l.fs.Remove(l.path(name))
 	}
-	spare = strings.TrimSuffix(name, segmentSuffix) + spareSuffix
 	return spare, l.fs.Rename(l.path(name), l.path(spare))
 }
 
