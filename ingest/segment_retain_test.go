@@ -114,6 +114,36 @@ func TestRecycling(t *testing.T) {
 	mustClose(t, log)
 }
 
+// Invariant 6: a removal that may not be durable poisons the log. A later segment that is gone for good would leave a hole.
+func TestTrimFailedSync(t *testing.T) {
+	d := disktest.New()
+	log := mustOpen(t, ingest.SegmentConfig{Dir: "/log", FS: d, SegmentBytes: 1})
+	for i := range 6 {
+		mustAppend(t, log, entry(1, fmt.Sprint(i)))
+	}
+	failure := errors.New("the disk is gone")
+	d.SetFault(func(s disktest.Step) (int, error) {
+		if s.Kind == disktest.StepSyncDirectory {
+			return 0, failure
+		}
+		return s.Bytes, nil
+	})
+	if err := log.Trim(t.Context(), []uint64{0, 3}); !errors.Is(err, failure) {
+		t.Fatalf("trim with a failing disk: %v", err)
+	}
+	d.SetFault(nil)
+	if err := log.Trim(t.Context(), []uint64{0, 3}); !errors.Is(err, failure) {
+		t.Errorf("trim went on: %v", err)
+	}
+	if err := log.Append(t.Context(), []ingest.Entry{entry(1, "after")}); !errors.Is(err, ingest.ErrFailed) {
+		t.Errorf("an append went on: %v", err)
+	}
+	if err := log.Close(); !errors.Is(err, failure) {
+		t.Errorf("close: %v", err)
+	}
+	mustClose(t, mustOpen(t, ingest.SegmentConfig{Dir: "/log", FS: d}))
+}
+
 // A file of another's that ends like a spare one stays what it is, and more spare files than there should be are removed.
 func TestForeignAndManySpares(t *testing.T) {
 	dir := t.TempDir()

@@ -225,7 +225,13 @@ func (l *SegmentLog) Trim(ctx context.Context, below []uint64) error {
 			return fmt.Errorf("remove segment: %w", err)
 		}
 		if err := l.fs.SyncDirectory(l.cfg.Dir); err != nil {
-			return fmt.Errorf("remove segment: %w", err)
+			// The file may come back after a crash: were a later one gone for good, the log would have a hole (invariant 6).
+			err = fmt.Errorf("%w: remove segment: %w", ErrFailed, err)
+			for _, r := range l.fail(err) {
+				r.done <- err
+			}
+			l.poke()
+			return err
 		}
 		if spare != "" {
 			l.mu.Lock()
@@ -269,8 +275,8 @@ func (l *SegmentLog) takeSpare() (path string, ok bool) {
 func (l *SegmentLog) dropOldest(below []uint64) (oldest segment, ok bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed {
-		return oldest, false, ErrClosed
+	if err := l.refusal(); err != nil {
+		return oldest, false, err
 	}
 	if len(l.segments) < 2 {
 		return oldest, false, nil
@@ -320,7 +326,7 @@ func (l *SegmentLog) Close() error {
 	}
 	l.trimming.Lock() // a Trim that runs touches files of the folder
 	defer l.trimming.Unlock()
-	err := l.failed // the writer has ended: nobody changes it
+	err := l.failed // the writer has ended and no Trim runs: nobody changes it
 	if err == nil {
 		err = l.sealForClose()
 	}
