@@ -68,6 +68,9 @@ type BackupFile struct {
 	Stored string `json:"stored"` // in the backup's folder, with slashes
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
+	// Modified is when a file of the state was last written, in nanoseconds since 1970. A state that is built anew gives the
+	// same names, and now and then the same sizes, to other files.
+	Modified int64 `json:"modified,omitempty"`
 }
 
 // Progress is told how much of a long copy is done, in bytes.
@@ -163,10 +166,11 @@ func openHeld(hold *ingest.Hold, f ingest.HeldFile) (io.ReadCloser, error) {
 
 // source is a file to be backed up.
 type source struct {
-	path    string
-	bytes   int64
-	settled bool // never changes under this name, as long as the time line goes on
-	open    func() (io.ReadCloser, error)
+	path     string
+	bytes    int64
+	settled  bool  // never changes under this name, as long as the time line goes on
+	modified int64 // see BackupFile; 0: the time line is enough
+	open     func() (io.ReadCloser, error)
 }
 
 // copier brings sources into a backup's folder.
@@ -199,7 +203,8 @@ func (c *copier) addState(from vfs.FS, dir string) error {
 		}
 		c.add(source{
 			path: path.Join(StateFolder, name), bytes: info.Size(), settled: path.Ext(name) == ".sst" || path.Ext(name) == ".blob",
-			open: func() (io.ReadCloser, error) { return from.Open(full) },
+			modified: info.ModTime().UnixNano(),
+			open:     func() (io.ReadCloser, error) { return from.Open(full) },
 		})
 	}
 	return nil
@@ -259,7 +264,7 @@ func (c *copier) report(n int64) {
 
 // copy brings one file into the folder, unless it is there.
 func (c *copier) copy(s source) (BackupFile, error) {
-	if old, ok := c.old[s.path]; ok && s.settled && old.Bytes == s.bytes {
+	if old, ok := c.old[s.path]; ok && s.settled && old.Bytes == s.bytes && old.Modified == s.modified {
 		if info, err := os.Stat(filepath.Join(c.folder, filepath.FromSlash(old.Stored))); err == nil && info.Size() == s.bytes {
 			c.report(s.bytes)
 			return old, nil
@@ -304,7 +309,7 @@ func storeFile(ctx context.Context, folder string, in io.Reader, s source, repor
 	if again, _, err := copyHashed(ctx, io.Discard, temporary, nil); err != nil || again != sum {
 		return f, errors.Join(errors.New("what was written reads back differently"), err)
 	}
-	f = BackupFile{Path: s.path, Bytes: n, SHA256: sum, Stored: path.Join(filesFolder, sum)}
+	f = BackupFile{Path: s.path, Bytes: n, SHA256: sum, Modified: s.modified, Stored: path.Join(filesFolder, sum)}
 	if err := os.Rename(temporary.Name(), filepath.Join(folder, filepath.FromSlash(f.Stored))); err != nil {
 		return f, err
 	}

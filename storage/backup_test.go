@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -383,5 +384,35 @@ func TestRestoreRefusesFile(t *testing.T) {
 	}
 	if _, err := Restore(t.Context(), t.TempDir(), data, nil); err == nil || !strings.Contains(err.Error(), "data folder") {
 		t.Errorf("restored over a file: %v", err)
+	}
+}
+
+// A state that was built anew from the log, in the same time line, has other files under the same names: a backup into the
+// folder of an earlier one takes none of those for its own.
+func TestBackupOfRebuiltState(t *testing.T) {
+	folder := t.TempDir()
+	backup := func(text string, modified int64) Backup {
+		t.Helper()
+		c := copier{ctx: t.Context(), folder: folder, backup: Backup{Version: BackupVersion, Incarnation: 7}}
+		if err := c.readOld(); err != nil {
+			t.Fatal(err)
+		}
+		c.add(source{path: StateFolder + "/000005.sst", bytes: int64(len(text)), settled: true, modified: modified,
+			open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }})
+		b, err := c.run()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	first := backup("one", 1)
+	if again := backup("one", 1); again.CopiedBytes != 0 || again.Files[0] != first.Files[0] {
+		t.Errorf("the same file was copied again: %+v", again)
+	}
+	if other := backup("two", 2); other.Files[0].SHA256 == first.Files[0].SHA256 {
+		t.Errorf("another file of the same name and size was taken for the old one: %+v", other)
+	}
+	if _, err := VerifyBackup(t.Context(), folder, nil); err != nil {
+		t.Error(err)
 	}
 }
