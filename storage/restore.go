@@ -22,6 +22,9 @@ type discard struct{}
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 func (discard) Close() error                { return nil }
 
+// RestoringFolder is where a restore into a data folder gathers what it brings, until that is whole.
+func RestoringFolder(data string) string { return filepath.Clean(data) + ".restoring" }
+
 // Restore makes a data folder of a backup. The folder must be missing or empty, and appears whole or not at all: a backup
 // that does not verify restores nothing. The first start begins a new time line: positions from before are answered with
 // a reset.
@@ -34,7 +37,7 @@ func Restore(ctx context.Context, folder, data string, progress Progress) (b Bac
 	case len(entries) > 0:
 		return b, fmt.Errorf("the data folder %s is not empty: give one that is, or move it away", data)
 	}
-	temporary := filepath.Clean(data) + ".restoring"
+	temporary := RestoringFolder(data)
 	if err := os.RemoveAll(temporary); err != nil {
 		return b, fmt.Errorf("remove what an earlier restore left: %w", err)
 	}
