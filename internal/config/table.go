@@ -100,7 +100,7 @@ var settings = []Setting{
 	{Group: groupLog, Key: "maxWriteLag", Flag: "max-write-lag", Env: "FRESHET_MAX_WRITE_LAG", Holder: "N",
 		Meaning: "offsets that may pass between reading a document and applying a write that was computed from it, in a new log",
 		Cost:    "Fixed for the life of a data folder. Traces of deleted documents are kept this long.",
-		value:   func(c *Config) value { return countValue{&c.MaxWriteLag, 1000, 1_000_000_000} }},
+		value:   func(c *Config) value { return countValue{&c.MaxWriteLag, 16_384, 1_000_000_000} }},
 	{Group: groupLog, Key: "maxRequestLag", Flag: "max-request-lag", Env: "FRESHET_MAX_REQUEST_LAG", Holder: "N",
 		Meaning: "offsets for which the outcome of a write with an idempotency key is remembered, in a new log",
 		Cost:    "Fixed for the life of a data folder. Each such write keeps its document once more on disk for this long.",

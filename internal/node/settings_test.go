@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,5 +26,12 @@ func TestRunRefusesUnfinishedRestore(t *testing.T) {
 		if err := Run(ctx, cfg); err == nil || !strings.Contains(err.Error(), "data.restoring is there") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// As many writes as may wait for the loop must not be too far behind what they were computed from.
+func TestWriteLagSpansWhatWaits(t *testing.T) {
+	if _, err := config.Load(config.Given{"max-write-lag": strconv.Itoa(storage.MaxWaitingWrites)}, nil); err == nil {
+		t.Errorf("a maxWriteLag of %d is taken, and as many writes may wait", storage.MaxWaitingWrites)
 	}
 }
