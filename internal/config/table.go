@@ -137,7 +137,7 @@ var settings = []Setting{
 		Cost:    "Beyond it the result is read again, so a large result under heavy writing starts later.",
 		value:   func(c *Config) value { return bytesValue[int]{&c.MaxHeldBytes, 64 * kib, gib} }},
 	{Group: groupQueue, Key: "maxResumeBytes", Flag: "max-resume-bytes", Env: "FRESHET_MAX_RESUME_BYTES", Holder: "SIZE",
-		Meaning: "changes that are read at once to go on from the position of a client that comes back",
+		Meaning: "changes that are read at once to go on from the position of a client that comes back, and what is sent of them",
 		Cost:    "Memory while it is read. A client that missed more gets its result anew.",
 		value:   func(c *Config) value { return bytesValue[int]{&c.MaxResumeBytes, 64 * kib, gib} }},
 	{Group: groupQueue, Key: "maxSubscriptions", Flag: "max-subscriptions", Env: "FRESHET_MAX_SUBSCRIPTIONS", Holder: "N",
