@@ -36,6 +36,8 @@ const (
 	MaxReadAttempts = 16
 	// MaxBoundaryRequests bounds the subscriptions that one group boundary registers, joins or ends.
 	MaxBoundaryRequests = 1024
+	// MaxResumesPerRound bounds the positions that one read of a query goes on from; further ones wait for the next.
+	MaxResumesPerRound = 64
 	// MaxRoundsPerRead bounds the queries that one worker reads from one snapshot.
 	MaxRoundsPerRead = 64
 	// MaxProgressSubscriptions bounds the subscriptions that one group boundary checks for progress.
@@ -85,8 +87,8 @@ type Config struct {
 	// MaxHeldBytes bounds the changes held for one query that is being read; beyond it the read starts again from a
 	// newer snapshot. Default 4 MiB.
 	MaxHeldBytes int
-	// MaxResumeBytes bounds the changes that are read to go on from a client's position; beyond it the client gets a
-	// fresh result. Default 16 MiB.
+	// MaxResumeBytes bounds the changes that are read to go on from a client's position, and apart from them the frames
+	// made of them; beyond it the client gets a fresh result. Default 16 MiB.
 	MaxResumeBytes int
 	// MaxSubscriptions bounds the subscriptions of one session. Default 1,000.
 	MaxSubscriptions int

@@ -14,7 +14,10 @@ import (
 type resume struct {
 	since  matcher.Vector
 	frames []Frame
+	bytes  int    // of the frames
 	reason string // not empty: it cannot be; the subscriptions get a fresh result that says so
+
+	postponed bool // to the next round, because those before it filled this one
 }
 
 // readSince decides at the boundary whether a position given by a client can be gone on from. What the history holds is
@@ -32,16 +35,36 @@ func (sub *subscription) readSince(b *boundary) {
 	}
 }
 
-// addResume notes that sub goes on from its position in this round. Those of one position share the frames.
-func (r *round) addResume(sub *subscription) {
+// addResume notes that sub goes on from its position in this round. Those of one position share the frames. It is false if
+// the round has enough other positions.
+func (r *round) addResume(sub *subscription) bool {
 	for _, known := range r.resumes {
 		if known.since.Equal(*sub.since) {
 			sub.resume = known
-			return
+			return true
 		}
+	}
+	if len(r.resumes) >= MaxResumesPerRound {
+		return false
 	}
 	sub.resume = &resume{since: *sub.since}
 	r.resumes = append(r.resumes, sub.resume)
+	return true
+}
+
+// resume goes on from the positions of the round, one at least, until their frames fill MaxResumeBytes.
+func (r *round) resume(ctx context.Context, s Snapshot, cfg *Config) error {
+	total := 0
+	for i, m := range r.resumes {
+		if m.postponed = i > 0 && total >= cfg.MaxResumeBytes; m.postponed {
+			continue
+		}
+		if err := m.run(ctx, s, r.hub, cfg); err != nil {
+			return err
+		}
+		total += m.bytes
+	}
+	return nil
 }
 
 // run reads the changes since the position and makes frames of what they do to the query's result.
@@ -59,28 +82,41 @@ func (m *resume) run(ctx context.Context, s Snapshot, u *hub, cfg *Config) error
 	}
 	t := track{ctx: ctx, snapshot: s, hub: u, limits: cfg.Limits, changes: make([]*matcher.Change, len(past))}
 	for i := range past {
-		t.changes[i] = past[i].Change
-	}
-	if err := t.begin(); err != nil {
-		if _, ok := errors.AsType[*matcher.Error](err); ok { // it was larger then than a window may be
-			m.reason = ReasonNoHistory
-			return nil
-		}
-		return err
-	}
-	for i, c := range t.changes {
-		if c.Fence != matcher.FenceNone {
+		if t.changes[i] = past[i].Change; t.changes[i].Fence != matcher.FenceNone {
 			m.reason = ReasonTruncated // a dropped collection ends its subscriptions before this
 			return nil
 		}
+	}
+	err = m.follow(&t, past, cfg.MaxResumeBytes)
+	if _, ok := errors.AsType[*matcher.Error](err); ok { // the result was larger then than a window may be
+		m.reason, err = ReasonNoHistory, nil
+	}
+	if m.reason != "" {
+		m.frames, m.bytes = nil, 0
+	}
+	return err
+}
+
+// follow makes the frames of the changes. A small change can bring a large document into a window, so that they have a
+// bound of their own.
+func (m *resume) follow(t *track, past []matcher.Past, maxBytes int) error {
+	if err := t.begin(); err != nil {
+		return err
+	}
+	for i := range t.changes {
 		if err := t.step(i); err != nil {
 			return err
 		}
 		if len(t.events) == 0 {
 			continue
 		}
-		t.scratch = appendChange(t.scratch[:0], u.query, t.events, u.ordered, past[i].At)
-		m.frames = append(m.frames, Frame{Type: FrameChange, Body: bytes.Clone(t.scratch), Position: past[i].At})
+		t.scratch = appendChange(t.scratch[:0], t.hub.query, t.events, t.hub.ordered, past[i].At)
+		f := Frame{Type: FrameChange, Body: bytes.Clone(t.scratch), Position: past[i].At}
+		if m.bytes += f.cost(); m.bytes > maxBytes {
+			m.reason = ReasonTooManyChanges
+			return nil
+		}
+		m.frames = append(m.frames, f)
 	}
 	return nil
 }

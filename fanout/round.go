@@ -98,21 +98,25 @@ func (h *Hubs) newRound(u *hub, b *boundary) *round {
 		}
 		return r
 	}
+	var later []*subscription
 	for _, sub := range u.waiting {
 		if sub.detached {
+			continue
+		}
+		if sub.since != nil && !r.addResume(sub) {
+			later = append(later, sub)
 			continue
 		}
 		sub.place = placeRound
 		r.subscriptions = append(r.subscriptions, sub)
 		if sub.since != nil {
-			r.addResume(sub)
 			continue
 		}
 		if !sub.isSilent() && !slices.Contains(r.kinds, sub.kind) {
 			r.kinds = append(r.kinds, sub.kind)
 		}
 	}
-	u.waiting = nil
+	u.waiting = later
 	switch {
 	case len(r.subscriptions) == 0:
 		return nil
@@ -129,7 +133,6 @@ func (h *Hubs) newRound(u *hub, b *boundary) *round {
 	if r.work != roundCopy && r.work != roundPast {
 		h.metrics.Reads.Add(1)
 	}
-	h.metrics.Resumes.Add(uint64(len(r.resumes)))
 	return r
 }
 
@@ -142,10 +145,8 @@ func (r *round) run(ctx context.Context, s Snapshot, cfg *Config) error {
 		return err
 	}
 	u := r.hub
-	for _, m := range r.resumes {
-		if err := m.run(ctx, s, u, cfg); err != nil {
-			return err
-		}
+	if err := r.resume(ctx, s, cfg); err != nil {
+		return err
 	}
 	documents := r.documents
 	if r.work != roundCopy && r.work != roundPast {
@@ -202,6 +203,13 @@ func (h *Hubs) join(r *round) {
 		return
 	}
 	u.restarts = 0
+	for _, m := range r.resumes {
+		if m.postponed {
+			h.metrics.ResumesPostponed.Add(1)
+		} else {
+			h.metrics.Resumes.Add(1)
+		}
+	}
 	frames := letGo(h, &u.frames)
 	for _, sub := range r.subscriptions {
 		if !sub.detached {
@@ -217,7 +225,12 @@ func (h *Hubs) join(r *round) {
 // attach gives a subscription what the round read for it, then the frames that were made meanwhile, and makes it live.
 func (r *round) attach(sub *subscription, frames []Frame) {
 	u, m := r.hub, sub.resume
-	sub.since, sub.resume = nil, nil
+	sub.resume = nil
+	if m != nil && m.postponed {
+		u.wait(sub)
+		return
+	}
+	sub.since = nil
 	if m != nil {
 		sub.delivered = true // the view that its client came back with
 		if m.reason != "" {

@@ -144,7 +144,7 @@ func (b *bulkReader) fill(ctx context.Context, batch *bulkBatch) (over bool) {
 			continue
 		}
 		if len(bytes.TrimSpace(line)) > 0 && (err == nil || errors.Is(err, io.EOF)) {
-			b.begin(batch, line)
+			b.begin(ctx, batch, line)
 		}
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
@@ -194,8 +194,12 @@ func (b *bulkReader) next(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// begin begins the write of one line.
-func (b *bulkReader) begin(batch *bulkBatch, text []byte) {
+// MaxBulkOverloads bounds the groups of writes that a line waits for where too many writes are waiting already.
+const MaxBulkOverloads = 10_000
+
+// begin begins the write of one line. Where too many writes are waiting it waits as well: a client that loads documents has
+// nothing better to do, and reading on would take later lines first.
+func (b *bulkReader) begin(ctx context.Context, batch *bulkBatch, text []byte) {
 	batch.lines = append(batch.lines, bulkLine{number: b.number})
 	line := &batch.lines[len(batch.lines)-1]
 	object, err := b.c.parseWriteObject(text)
@@ -208,11 +212,24 @@ func (b *bulkReader) begin(batch *bulkBatch, text []byte) {
 		return
 	}
 	line.operation = in.operation
-	batch.waiting.Add(1)
-	b.c.beginWrite(b.c.route.app, in, func(id string, w storage.Written, err error) {
-		line.id, line.written, line.err = id, w, err
-		batch.settle()
-	})
+	for tries := 0; ; tries++ {
+		overloaded := false // nothing of the write was begun, so it is known at once
+		batch.waiting.Add(1)
+		b.c.beginWrite(b.c.route.app, in, func(id string, w storage.Written, err error) {
+			if errors.Is(err, storage.ErrOverloaded) {
+				overloaded = true
+			}
+			line.id, line.written, line.err = id, w, err
+			batch.settle()
+		})
+		if !overloaded || tries >= MaxBulkOverloads {
+			return
+		}
+		b.c.metrics.bulkWaits.Inc()
+		if b.c.store.Boundary(ctx, func(n *storage.Snapshot) { _ = n.Close() }) != nil { // nothing is read from it
+			return
+		}
+	}
 }
 
 // refuse notes a line that is none.

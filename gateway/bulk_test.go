@@ -3,12 +3,16 @@ package gateway
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/freshetdb/freshet/matcher"
 	"github.com/freshetdb/freshet/storage"
 )
 
@@ -220,4 +224,74 @@ func TestWritesOfDeclaredDates(t *testing.T) {
 			t.Errorf("stored %s", r.body)
 		}
 	}
+}
+
+// A line that comes while as many writes wait as may be waits too, instead of being refused.
+func TestBulkWaitsWhereTooManyDo(t *testing.T) {
+	s := startDev(t)
+	s.do("PUT", "/v1/db/pages", "").want(201)
+	c, _ := s.store.Collection(DefaultApp, "pages")
+	release := make(chan struct{})
+	held := make(chan error, 1)
+	go func() { held <- s.hold(release) }()
+	answered := make(chan reply, 1)
+	var begun sync.WaitGroup
+	for full := false; !full; { // as long as the loop takes them, they go by
+		for n := range 2 * storage.MaxWaitingWrites {
+			refused := false
+			begun.Add(1)
+			s.store.Begin(storage.Update{Collection: c, ID: fmt.Sprint("w", n), Compute: func(d *matcher.Document, w matcher.WriteID) (storage.Image, error) {
+				after, err := matcher.Compose(matcher.Metadata{ID: fmt.Sprint("w", n), Revision: matcher.Revision{Generation: 1, WriteID: w}}, emptyObject(t), matcher.Limits{}.WithDefaults())
+				return storage.Image{After: after}, err
+			}}, func(_ storage.Written, err error) {
+				if errors.Is(err, storage.ErrOverloaded) { // told by Begin itself
+					refused = true
+				}
+				begun.Done()
+			})
+			if full = refused; full {
+				break
+			}
+		}
+	}
+	go func() {
+		answered <- s.do("POST", "/v1/bulk", `{"operation":"insert","collection":"pages","document":{"_id":"a"}}`, ndjson)
+	}()
+	for s.counted("freshet_gateway_bulk_waits_total") == 0 {
+		select {
+		case r := <-answered:
+			close(release)
+			t.Fatalf("the line did not wait: %s", r.body)
+		default:
+			runtime.Gosched()
+		}
+	}
+	close(release)
+	if err := <-held; err != nil {
+		t.Error(err)
+	}
+	if lines := (<-answered).want(200).answers(); len(lines) != 1 || lines[0]["status"] != 201.0 {
+		t.Errorf("answered %v", lines)
+	}
+	begun.Wait()
+}
+
+// counted is the value of a counter.
+func (s *testServer) counted(name string) float64 {
+	s.t.Helper()
+	families, err := s.gateway.metrics.registry.Gather()
+	must(s.t, err)
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	s.t.Fatalf("there is no metric %s", name)
+	return 0
+}
+
+func emptyObject(t *testing.T) matcher.Value {
+	d, err := matcher.Parse([]byte(`{}`), matcher.Limits{}.WithDefaults())
+	must(t, err)
+	return d.Root()
 }

@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,7 @@ type Gateway struct {
 	sockets     socketSet
 	connections atomic.Int64 // open ones of the public port
 
+	answering  sync.RWMutex  // read-locked by every request that is being answered; Run locks it for good in the end
 	draining   chan struct{} // closed when Run begins to stop
 	background context.Context
 	cancel     context.CancelFunc // ends what outlives a request: streams and sockets
@@ -51,16 +53,20 @@ func New(cfg Config, store *storage.Store, hubs *fanout.Hubs) *Gateway {
 }
 
 // Run serves the public and the admin port until ctx ends or a listener fails. Then it drains: /readyz answers 503,
-// sockets are closed with 4001, streams end, and requests that are being answered get Config.DrainTimeout to finish. It
-// closes both listeners. It may be called once.
+// sockets are closed with 4001, streams end, and requests that are being answered get Config.DrainTimeout to finish; then
+// their contexts and connections end. It closes both listeners, and returns once no request is being answered any more: the
+// store may be closed. It may be called once.
 func (g *Gateway) Run(ctx context.Context, public, admin net.Listener) error {
 	errorLog := log.New(logWriter{g}, "", 0)
+	requests, cutOff := context.WithCancel(context.Background())
+	defer cutOff()
+	base := func(net.Listener) context.Context { return requests }
 	outer := &http.Server{
-		Handler: http.HandlerFunc(g.servePublic), ErrorLog: errorLog,
+		Handler: g.answered(http.HandlerFunc(g.servePublic)), ErrorLog: errorLog, BaseContext: base,
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: g.cfg.MaxHeaderBytes,
 	}
-	inner := &http.Server{Handler: g.serveAdmin(), ErrorLog: errorLog, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	inner := &http.Server{Handler: g.answered(g.serveAdmin()), ErrorLog: errorLog, BaseContext: base, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	failed := make(chan error, 2)
 	serve := func(name string, server *http.Server, listener net.Listener) {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -82,13 +88,27 @@ func (g *Gateway) Run(ctx context.Context, public, admin net.Listener) error {
 	close(g.draining)
 	limit, stop := context.WithTimeout(context.Background(), g.cfg.DrainTimeout)
 	defer stop()
+	defer context.AfterFunc(limit, cutOff)()
 	g.sockets.closeAll()
 	g.cancel()
 	err = errors.Join(err, g.shutdown(limit, "public", outer), g.sockets.wait(limit), g.shutdown(limit, "admin", inner))
 	for ; waiting > 0; waiting-- {
 		err = errors.Join(err, <-failed)
 	}
+	cutOff()
+	g.answering.Lock() // net/http does not wait for the requests that it cut off
 	return err
+}
+
+// answered has Run wait for a handler's requests, and takes none once it has.
+func (g *Gateway) answered(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !g.answering.TryRLock() {
+			return // its connection is closed
+		}
+		defer g.answering.RUnlock()
+		h.ServeHTTP(w, r)
+	})
 }
 
 // shutdown waits for a server's requests, and cuts off what takes too long: that is no fault of the server.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math"
 	"mime"
 	"net/http"
 	"net/url"
@@ -140,8 +142,8 @@ func (in *input) integer(name string, least, absent int) int {
 		return absent
 	}
 	n, err := strconv.Atoi(string(in.json(name)))
-	if err != nil || n < least || n > 1<<31-1 {
-		in.fail(name, "a whole number of at least "+strconv.Itoa(least))
+	if err != nil || n < least || n > math.MaxInt32 {
+		in.fail(name, fmt.Sprintf("a whole number of at least %d and at most %d", least, math.MaxInt32))
 		return absent
 	}
 	return n

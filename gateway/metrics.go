@@ -20,6 +20,7 @@ type metrics struct {
 	frames       prometheus.Counter
 	frameBytes   prometheus.Counter
 	writeRetries prometheus.Counter
+	bulkWaits    prometheus.Counter
 }
 
 func newMetrics(connections *atomic.Int64) *metrics {
@@ -41,10 +42,11 @@ func newMetrics(connections *atomic.Int64) *metrics {
 		frames:       counter("frames_total", "Frames written to WebSockets and streams."),
 		frameBytes:   counter("frame_bytes_total", "Bytes of frames written to WebSockets and streams."),
 		writeRetries: counter("write_retries_total", "Writes made anew because their collection was dropped or truncated meanwhile."),
+		bulkWaits:    counter("bulk_waits_total", "Times that a line of a bulk request waited because too many writes were waiting."),
 	}
 	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: space, Subsystem: part, Name: "connections", Help: "Open connections of the public port."},
 		func() float64 { return float64(connections.Load()) })
-	m.registry.MustRegister(m.requests, m.problems, m.sockets, m.streams, m.frames, m.frameBytes, m.writeRetries, open,
+	m.registry.MustRegister(m.requests, m.problems, m.sockets, m.streams, m.frames, m.frameBytes, m.writeRetries, m.bulkWaits, open,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

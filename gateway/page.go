@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 
 	"github.com/freshetdb/freshet/matcher"
@@ -70,9 +71,14 @@ type page struct {
 	after     []byte
 }
 
-// pageOf finds which part of q's answer token asks for; "" is the first.
-func pageOf(q *matcher.Query, key, token string) (page, error) {
+// pageOf finds which part of q's answer token asks for; "" is the first. What is skipped is held while it is put in order, so
+// it has a bound.
+func (g *Gateway) pageOf(q *matcher.Query, key, token string) (page, error) {
 	p := page{skip: q.Skip(), remaining: q.Limit()}
+	if most := g.cfg.Limits.WithDefaults().MaxResultDocuments; p.skip > most && token == "" {
+		return p, &Problem{Code: "result-too-large", Path: "/skip", Limit: int64(most), Detail: fmt.Sprintf(
+			"skip is %d and may be at most %d (maxResultDocuments); go on by pages with `page`, or narrow the filter.", p.skip, most)}
+	}
 	if token != "" {
 		t, err := parsePageToken(token, key)
 		if err != nil {

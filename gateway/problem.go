@@ -39,7 +39,7 @@ var problemKinds = []problemKind{
 	{"query-too-large", 400, "The query is too large", 0, "A bound on the size, depth or number of operators of a query was passed."},
 	{"query-too-costly", 400, "The query is too costly for a document", 0, "The filter has more to do for one of the collection's documents than it may (`MaxMatchSteps`, `MaxRegexWork`). A subscription ends with it when such a document is written."},
 	{"window-too-large", 400, "The window is too large", 0, "skip + limit of a live query, or the documents of a live sort without a limit, passed the bound."},
-	{"result-too-large", 400, "The result is too large", 0, "A live result has more documents, or more bytes, than one may hold."},
+	{"result-too-large", 400, "The result is too large", 0, "A live result has more documents, or more bytes, than one may hold; or a query skips more documents than that."},
 	{"position-invalid", 400, "The position is not valid", 0, "A position must be one that this server sent, whole."},
 	{"index-invalid", 400, "The index is not valid", 0, "The definition of an index does not say what it means, or passes a bound; `path` points at the place."},
 	{"page-invalid", 400, "The page token is not valid", 0, "`page` must be the `next` of an answer to the very same query."},

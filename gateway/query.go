@@ -19,7 +19,7 @@ func (c *call) find() error {
 		return err
 	}
 	return c.read(in, func(r read) error {
-		p, err := pageOf(r.query, r.key, r.request.page)
+		p, err := c.pageOf(r.query, r.key, r.request.page)
 		if err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (c *call) explain() error {
 	return c.read(in, func(r read) error {
 		answer := explanation{Explanation: r.query.Explain(), Warnings: c.warnings(r.query, r.collection)}
 		if r.found {
-			p, err := pageOf(r.query, r.key, "")
+			p, err := c.pageOf(r.query, r.key, "")
 			if err != nil {
 				return err
 			}

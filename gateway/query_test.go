@@ -77,6 +77,8 @@ func TestQueryRefusals(t *testing.T) {
 		{"?limit=x", "parameter-invalid", "/limit", ""},
 		{"?limit=99999999999", "parameter-invalid", "/limit", ""},
 		{"?skip=-1", "parameter-invalid", "/skip", ""},
+		{"?skip=99999999999", "parameter-invalid", "/skip", "2147483647"},
+		{"?skip=100001", "result-too-large", "/skip", "100001 and may be at most 100000 (maxResultDocuments)"},
 		{"?filtr=%7B%7D", "parameter-unknown", "/filtr", `"filter"`},
 		{"?filter=1&filter=2", "parameter-invalid", "/filter", "more than once"},
 		{"?filter=%zz", "parameter-invalid", "", ""},

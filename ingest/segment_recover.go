@@ -69,28 +69,34 @@ func (l *SegmentLog) findSegments() ([]uint64, error) {
 	return numbers, nil
 }
 
-// listFiles lists the numbers of the segments, in order and without a hole, and the names of the other files.
+// numberOf reads the number in a file's name; ok is false for a name that is not one of the log's.
+func numberOf(name, suffix string) (number uint64, ok bool) {
+	digits, ok := strings.CutSuffix(name, suffix)
+	if !ok {
+		return 0, false
+	}
+	number, err := strconv.ParseUint(digits, 16, 64)
+	return number, err == nil && fileName(number, suffix) == name
+}
+
+// listFiles lists the numbers of the segments, in order and without a hole, the names of spare files, and those of files
+// that are to be removed.
 func (l *SegmentLog) listFiles() (numbers []uint64, spares, unfinished []string, err error) {
 	names, err := l.fs.List(l.cfg.Dir)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("list segments: %w", err)
 	}
 	for _, name := range names {
+		if number, ok := numberOf(name, segmentSuffix); ok {
+			numbers = append(numbers, number)
+		}
+		_, spare := numberOf(name, spareSuffix)
 		switch {
-		case strings.HasSuffix(name, tmpSuffix):
+		case strings.HasSuffix(name, tmpSuffix) || spare && len(spares) >= MaxSpareSegments:
 			unfinished = append(unfinished, name)
-		case strings.HasSuffix(name, spareSuffix):
+		case spare:
 			spares = append(spares, name)
 		}
-		digits, ok := strings.CutSuffix(name, segmentSuffix)
-		if !ok {
-			continue
-		}
-		number, err := strconv.ParseUint(digits, 16, 64)
-		if err != nil || segmentName(number) != name {
-			continue // not one of ours
-		}
-		numbers = append(numbers, number)
 	}
 	slices.Sort(numbers)
 	for i := 1; i < len(numbers); i++ {

@@ -114,6 +114,62 @@ func TestRecycling(t *testing.T) {
 	mustClose(t, log)
 }
 
+// Invariant 6: a removal that may not be durable poisons the log. A later segment that is gone for good would leave a hole.
+func TestTrimFailedSync(t *testing.T) {
+	d := disktest.New()
+	log := mustOpen(t, ingest.SegmentConfig{Dir: "/log", FS: d, SegmentBytes: 1})
+	for i := range 6 {
+		mustAppend(t, log, entry(1, fmt.Sprint(i)))
+	}
+	failure := errors.New("the disk is gone")
+	d.SetFault(func(s disktest.Step) (int, error) {
+		if s.Kind == disktest.StepSyncDirectory {
+			return 0, failure
+		}
+		return s.Bytes, nil
+	})
+	if err := log.Trim(t.Context(), []uint64{0, 3}); !errors.Is(err, failure) {
+		t.Fatalf("trim with a failing disk: %v", err)
+	}
+	d.SetFault(nil)
+	if err := log.Trim(t.Context(), []uint64{0, 3}); !errors.Is(err, failure) {
+		t.Errorf("trim went on: %v", err)
+	}
+	if err := log.Append(t.Context(), []ingest.Entry{entry(1, "after")}); !errors.Is(err, ingest.ErrFailed) {
+		t.Errorf("an append went on: %v", err)
+	}
+	if err := log.Close(); !errors.Is(err, failure) {
+		t.Errorf("close: %v", err)
+	}
+	mustClose(t, mustOpen(t, ingest.SegmentConfig{Dir: "/log", FS: d}))
+}
+
+// A file of another's that ends like a spare one stays what it is, and more spare files than there should be are removed.
+func TestForeignAndManySpares(t *testing.T) {
+	dir := t.TempDir()
+	files := []string{"photos.spare", "0000000000000001.spare", "0000000000000002.spare", "0000000000000003.spare"}
+	for _, name := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log := mustOpen(t, ingest.SegmentConfig{Dir: dir, SegmentBytes: 1})
+	for i := range 6 {
+		mustAppend(t, log, entry(1, fmt.Sprint(i)))
+	}
+	if n := log.Metrics().Recycled.Load(); n != ingest.MaxSpareSegments {
+		t.Errorf("%d files were used again, not %d", n, ingest.MaxSpareSegments)
+	}
+	mustClose(t, log)
+	left, err := filepath.Glob(filepath.Join(dir, "*.spare"))
+	if err != nil || len(left) != 1 || filepath.Base(left[0]) != files[0] {
+		t.Errorf("%q are left, %v", left, err)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, files[0])); string(text) != files[0] {
+		t.Errorf("a file that is not the log's holds %q, %v", text, err)
+	}
+}
+
 // A tail that begins in the middle of a large segment gets what one from the start gets, without what lies below.
 func TestTailFromTheMiddle(t *testing.T) {
 	seed := rand.Uint64()

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sort"
-	"strings"
 	"sync"
 	"time"
 
@@ -133,7 +132,9 @@ const (
 	tmpSuffix     = ".tmp"   // of a file that is not whole yet; removed on open
 )
 
-func segmentName(number uint64) string { return fmt.Sprintf("%016x%s", number, segmentSuffix) }
+func segmentName(number uint64) string { return fileName(number, segmentSuffix) }
+
+func fileName(number uint64, suffix string) string { return fmt.Sprintf("%016x%s", number, suffix) }
 
 func (l *SegmentLog) path(name string) string { return filepath.Join(l.cfg.Dir, name) }
 
@@ -224,7 +225,13 @@ func (l *SegmentLog) Trim(ctx context.Context, below []uint64) error {
 			return fmt.Errorf("remove segment: %w", err)
 		}
 		if err := l.fs.SyncDirectory(l.cfg.Dir); err != nil {
-			return fmt.Errorf("remove segment: %w", err)
+			// The file may come back after a crash: were a later one gone for good, the log would have a hole (invariant 6).
+			err = fmt.Errorf("%w: remove segment: %w", ErrFailed, err)
+			for _, r := range l.fail(err) {
+				r.done <- err
+			}
+			l.poke()
+			return err
 		}
 		if spare != "" {
 			l.mu.Lock()
@@ -242,13 +249,13 @@ const MaxSpareSegments = 2
 // dropFile takes the file of a segment away: it becomes a spare one, whose name is returned, or is removed.
 func (l *SegmentLog) dropFile(number uint64) (spare string, err error) {
 	name := segmentName(number)
+	spare = fileName(number, spareSuffix)
 	l.mu.Lock()
 	enough := len(l.spares) >= MaxSpareSegments
 	l.mu.Unlock()
 	if enough {
 		return "", l.fs.Remove(l.path(name))
 	}
-	spare = strings.TrimSuffix(name, segmentSuffix) + spareSuffix
 	return spare, l.fs.Rename(l.path(name), l.path(spare))
 }
 
@@ -268,8 +275,8 @@ func (l *SegmentLog) takeSpare() (path string, ok bool) {
 func (l *SegmentLog) dropOldest(below []uint64) (oldest segment, ok bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed {
-		return oldest, false, ErrClosed
+	if err := l.refusal(); err != nil {
+		return oldest, false, err
 	}
 	if len(l.segments) < 2 {
 		return oldest, false, nil
@@ -319,7 +326,7 @@ func (l *SegmentLog) Close() error {
 	}
 	l.trimming.Lock() // a Trim that runs touches files of the folder
 	defer l.trimming.Unlock()
-	err := l.failed // the writer has ended: nobody changes it
+	err := l.failed // the writer has ended and no Trim runs: nobody changes it
 	if err == nil {
 		err = l.sealForClose()
 	}

@@ -12,12 +12,14 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/freshetdb/freshet/ingest"
+	"github.com/freshetdb/freshet/ingest/disk"
 	"github.com/freshetdb/freshet/matcher"
 )
 
@@ -35,8 +37,9 @@ const RestoredFile = "RESTORED"
 const BackupVersion = 1
 
 const (
-	manifestName = "BACKUP.json"
-	filesFolder  = "files"
+	manifestName  = "BACKUP.json"
+	filesFolder   = "files"
+	copyingSuffix = ".copying" // of a stored file that is not whole yet
 )
 
 var (
@@ -66,6 +69,9 @@ type BackupFile struct {
 	Stored string `json:"stored"` // in the backup's folder, with slashes
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
+	// Modified is when a file of the state was last written, in nanoseconds since 1970. A state that is built anew gives the
+	// same names, and now and then the same sizes, to other files.
+	Modified int64 `json:"modified,omitempty"`
 }
 
 // Progress is told how much of a long copy is done, in bytes.
@@ -88,7 +94,7 @@ func (s *Store) Backup(ctx context.Context, folder string, now time.Time, progre
 		return b, fmt.Errorf("hold the log: %w", err)
 	}
 	defer hold.Release()
-	checkpoint := s.config.Dir + ".backup"
+	checkpoint := checkpointDir(s.config.Dir)
 	if err := s.config.FS.RemoveAll(checkpoint); err != nil {
 		return b, fmt.Errorf("remove an old checkpoint: %w", err)
 	}
@@ -122,6 +128,10 @@ func (s *Store) Backup(ctx context.Context, folder string, now time.Time, progre
 	}
 	return c.run()
 }
+
+// checkpointDir is where a backup's checkpoint of a state stands while it is copied. Its links keep files of the state on
+// the disk.
+func checkpointDir(dir string) string { return dir + ".backup" }
 
 // checkpointVector reads how far the state in a checkpoint had come.
 func (s *Store) checkpointVector(dir string) (v matcher.Vector, err error) {
@@ -157,10 +167,11 @@ func openHeld(hold *ingest.Hold, f ingest.HeldFile) (io.ReadCloser, error) {
 
 // source is a file to be backed up.
 type source struct {
-	path    string
-	bytes   int64
-	settled bool // never changes under this name, as long as the time line goes on
-	open    func() (io.ReadCloser, error)
+	path     string
+	bytes    int64
+	settled  bool  // never changes under this name, as long as the time line goes on
+	modified int64 // see BackupFile; 0: the time line is enough
+	open     func() (io.ReadCloser, error)
 }
 
 // copier brings sources into a backup's folder.
@@ -193,7 +204,8 @@ func (c *copier) addState(from vfs.FS, dir string) error {
 		}
 		c.add(source{
 			path: path.Join(StateFolder, name), bytes: info.Size(), settled: path.Ext(name) == ".sst" || path.Ext(name) == ".blob",
-			open: func() (io.ReadCloser, error) { return from.Open(full) },
+			modified: info.ModTime().UnixNano(),
+			open:     func() (io.ReadCloser, error) { return from.Open(full) },
 		})
 	}
 	return nil
@@ -201,7 +213,7 @@ func (c *copier) addState(from vfs.FS, dir string) error {
 
 // readOld reads the folder's last backup. One that cannot be read is an error: its files would be removed in the end.
 func (c *copier) readOld() error {
-	if err := os.MkdirAll(filepath.Join(c.folder, filesFolder), 0o700); err != nil {
+	if err := (disk.OS{}).MakeDirectory(filepath.Join(c.folder, filesFolder)); err != nil {
 		return fmt.Errorf("make the backup's folder: %w", err)
 	}
 	old, err := readManifest(c.folder)
@@ -253,7 +265,7 @@ func (c *copier) report(n int64) {
 
 // copy brings one file into the folder, unless it is there.
 func (c *copier) copy(s source) (BackupFile, error) {
-	if old, ok := c.old[s.path]; ok && s.settled && old.Bytes == s.bytes {
+	if old, ok := c.old[s.path]; ok && s.settled && old.Bytes == s.bytes && old.Modified == s.modified {
 		if info, err := os.Stat(filepath.Join(c.folder, filepath.FromSlash(old.Stored))); err == nil && info.Size() == s.bytes {
 			c.report(s.bytes)
 			return old, nil
@@ -273,7 +285,7 @@ func (c *copier) copy(s source) (BackupFile, error) {
 
 // storeFile copies a file into the backup's folder, durably, under a name that says what it holds, and reads it back.
 func storeFile(ctx context.Context, folder string, in io.Reader, s source, report func(int64)) (f BackupFile, err error) {
-	temporary, err := os.CreateTemp(filepath.Join(folder, filesFolder), "new-*")
+	temporary, err := os.CreateTemp(filepath.Join(folder, filesFolder), "*"+copyingSuffix)
 	if err != nil {
 		return f, err
 	}
@@ -298,7 +310,7 @@ func storeFile(ctx context.Context, folder string, in io.Reader, s source, repor
 	if again, _, err := copyHashed(ctx, io.Discard, temporary, nil); err != nil || again != sum {
 		return f, errors.Join(errors.New("what was written reads back differently"), err)
 	}
-	f = BackupFile{Path: s.path, Bytes: n, SHA256: sum, Stored: path.Join(filesFolder, sum)}
+	f = BackupFile{Path: s.path, Bytes: n, SHA256: sum, Modified: s.modified, Stored: path.Join(filesFolder, sum)}
 	if err := os.Rename(temporary.Name(), filepath.Join(folder, filepath.FromSlash(f.Stored))); err != nil {
 		return f, err
 	}
@@ -331,6 +343,12 @@ func copyHashed(ctx context.Context, to io.Writer, from io.Reader, report func(i
 	}
 }
 
+// isStored reports whether a name is one that a backup gives to a file. Whatever else stands in the folder is somebody's.
+func isStored(name string) bool {
+	sum, err := hex.DecodeString(name)
+	return err == nil && len(sum) == sha256.Size || strings.HasSuffix(name, copyingSuffix)
+}
+
 // sweep removes stored files that the manifest does not name.
 func (c *copier) sweep() error {
 	used := make(map[string]bool, len(c.backup.Files))
@@ -342,7 +360,7 @@ func (c *copier) sweep() error {
 		return fmt.Errorf("list the backup's files: %w", err)
 	}
 	for _, e := range entries {
-		if !used[e.Name()] {
+		if !used[e.Name()] && !e.IsDir() && isStored(e.Name()) {
 			if err := os.Remove(filepath.Join(c.folder, filesFolder, e.Name())); err != nil {
 				return fmt.Errorf("remove a file of an earlier backup: %w", err)
 			}
@@ -386,10 +404,4 @@ func replaceFile(name string, text []byte) error {
 	return syncFolder(filepath.Dir(name))
 }
 
-func syncFolder(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
+func syncFolder(name string) error { return disk.OS{}.SyncDirectory(name) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -330,5 +331,93 @@ func TestCheckFindsDamage(t *testing.T) {
 	r.shut()
 	if report := mustCheck(t, data); report.ProblemCount != 1 || !strings.Contains(report.Problems[0], "the state has not") {
 		t.Errorf("a document that was lost: %q", report.Problems)
+	}
+}
+
+// A backup removes nothing that no backup made, whatever folder it is given.
+func TestBackupSparesOtherFiles(t *testing.T) {
+	base := t.TempDir()
+	folder := filepath.Join(base, "mine")
+	r := diskRig(t, filepath.Join(base, "data"), 1)
+	defer r.shut()
+	other := filepath.Join(folder, filesFolder, "new-year.jpg")
+	left := filepath.Join(folder, filesFolder, "123"+copyingSuffix)
+	if err := os.MkdirAll(filepath.Join(folder, filesFolder, "album"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{other, left} {
+		if err := os.WriteFile(name, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if err := r.set(t.Context(), r.collection("pages"), "a", `{}`); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.store.Backup(t.Context(), folder, time.Unix(1, 0), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{other, filepath.Join(folder, filesFolder, "album")} {
+		if _, err := os.Stat(name); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what a backup left that was cut off is still there: %v", err)
+	}
+}
+
+// A start removes the checkpoint of a backup that was cut off: its links keep files on the disk.
+func TestOpenRemovesCheckpoint(t *testing.T) {
+	data := t.TempDir()
+	left := checkpointDir(filepath.Join(data, StateFolder))
+	if err := os.MkdirAll(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r := diskRig(t, data, 1)
+	defer r.shut()
+	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
+	}
+}
+
+func TestRestoreRefusesFile(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	if err := os.WriteFile(data, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Restore(t.Context(), t.TempDir(), data, nil); err == nil || !strings.Contains(err.Error(), "data folder") {
+		t.Errorf("restored over a file: %v", err)
+	}
+}
+
+// A state that was built anew from the log, in the same time line, has other files under the same names: a backup into the
+// folder of an earlier one takes none of those for its own.
+func TestBackupOfRebuiltState(t *testing.T) {
+	folder := t.TempDir()
+	backup := func(text string, modified int64) Backup {
+		t.Helper()
+		c := copier{ctx: t.Context(), folder: folder, backup: Backup{Version: BackupVersion, Incarnation: 7}}
+		if err := c.readOld(); err != nil {
+			t.Fatal(err)
+		}
+		c.add(source{path: StateFolder + "/000005.sst", bytes: int64(len(text)), settled: true, modified: modified,
+			open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }})
+		b, err := c.run()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	first := backup("one", 1)
+	if again := backup("one", 1); again.CopiedBytes != 0 || again.Files[0] != first.Files[0] {
+		t.Errorf("the same file was copied again: %+v", again)
+	}
+	if other := backup("two", 2); other.Files[0].SHA256 == first.Files[0].SHA256 {
+		t.Errorf("another file of the same name and size was taken for the old one: %+v", other)
+	}
+	if _, err := VerifyBackup(t.Context(), folder, nil); err != nil {
+		t.Error(err)
 	}
 }

@@ -57,7 +57,7 @@ func (x *Expirer) Run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil || errors.Is(err, ErrStopped):
 			return nil
-		case errors.Is(err, ErrOverloaded), errors.Is(err, ErrOutcomeUnknown): // the next tick looks again
+		case errors.Is(err, ErrOverloaded), errors.Is(err, ErrOutcomeUnknown), errors.Is(err, ErrContended): // the next tick looks again
 		case err != nil:
 			return fmt.Errorf("expire documents: %w", err)
 		}
@@ -85,14 +85,15 @@ func (x *Expirer) expireIndex(ctx context.Context, c Collection, index Index, bu
 	if err != nil {
 		return 0, err
 	}
-	documents, err := x.find(ctx, c, index, due, budget)
+	rule := expiry{c, index, due}
+	documents, err := x.find(ctx, rule, budget)
 	if err != nil {
 		return 0, err
 	}
 	for len(documents) > 0 {
 		together := documents[:min(len(documents), maxExpiredTogether)]
 		documents = documents[len(together):]
-		n, err := x.deleteAll(ctx, c, due, together)
+		n, err := x.deleteAll(ctx, rule, together)
 		if deleted += n; err != nil {
 			return deleted, err
 		}
@@ -100,21 +101,34 @@ func (x *Expirer) expireIndex(ctx context.Context, c Collection, index Index, bu
 	return deleted, nil
 }
 
-// find reads documents that are due; none while the index is not ready.
-func (x *Expirer) find(ctx context.Context, c Collection, index Index, due *matcher.Query, budget int) (documents []*matcher.Document, err error) {
+// expiry is what one index has deleted.
+type expiry struct {
+	collection Collection
+	index      Index
+	due        *matcher.Query
+}
+
+// stands reports whether the index is still there: one that was dropped, or means something else now, deletes no more.
+func (x *Expirer) stands(e expiry) bool {
+	now, _ := x.store.published.Load().catalog.byID[e.collection.ID].Index(e.index.Name)
+	return now.ID == e.index.ID
+}
+
+// find reads documents that are due; none while the index is not ready, or is gone.
+func (x *Expirer) find(ctx context.Context, e expiry, budget int) (documents []*matcher.Document, err error) {
 	snapshot, err := x.store.Snapshot()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, snapshot.Close()) }()
-	states, err := snapshot.shared.indexStates(c.ID)
+	states, err := snapshot.shared.indexStates(e.collection.ID)
 	if err != nil {
 		return nil, err
 	}
-	if s := states[index.ID]; s == nil || !s.ready {
+	if s := states[e.index.ID]; s == nil || !s.ready || !x.stands(e) {
 		return nil, nil
 	}
-	documents, _, err = snapshot.Find(ctx, c.ID, due, Find{Limit: budget, using: index.Name})
+	documents, _, err = snapshot.Find(ctx, e.collection.ID, e.due, Find{Limit: budget, using: e.index.Name})
 	return documents, err
 }
 
@@ -132,12 +146,12 @@ func (x Index) due(moment time.Time) (*matcher.Query, error) {
 // maxExpiredTogether is how many deletions wait together, so that they share a group.
 const maxExpiredTogether = 64
 
-func (x *Expirer) deleteAll(ctx context.Context, c Collection, due *matcher.Query, documents []*matcher.Document) (deleted int, err error) {
+func (x *Expirer) deleteAll(ctx context.Context, e expiry, documents []*matcher.Document) (deleted int, err error) {
 	var group sync.WaitGroup
 	var mutex sync.Mutex // deleted and err
 	for _, d := range documents {
 		group.Go(func() {
-			accepted, oneErr := x.delete(ctx, c, due, d.ID())
+			accepted, oneErr := x.delete(ctx, e, d.ID())
 			mutex.Lock()
 			defer mutex.Unlock()
 			if accepted {
@@ -152,10 +166,10 @@ func (x *Expirer) deleteAll(ctx context.Context, c Collection, due *matcher.Quer
 }
 
 // delete deletes the document, unless it is no longer due.
-func (x *Expirer) delete(ctx context.Context, c Collection, due *matcher.Query, id string) (deleted bool, err error) {
-	written, err := x.store.Update(ctx, Update{Collection: c, ID: id,
+func (x *Expirer) delete(ctx context.Context, e expiry, id string) (deleted bool, err error) {
+	written, err := x.store.Update(ctx, Update{Collection: e.collection, ID: id,
 		Compute: func(current *matcher.Document, _ matcher.WriteID) (Image, error) {
-			return Image{Unchanged: current == nil || !due.Match(current)}, nil
+			return Image{Unchanged: current == nil || !e.due.Match(current) || !x.stands(e)}, nil
 		}})
 	if errors.Is(err, ErrCollectionChanged) {
 		return false, nil

@@ -87,14 +87,14 @@ func TestExpireSparesRenewed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := x.find(t.Context(), c, index, due, 10)
+	found, err := x.find(t.Context(), expiry{c, index, due}, 10)
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%d documents are due, %v", len(found), err)
 	}
 	if err := r.set(t.Context(), c, "session", `{"at":{"$date":1001}}`); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := x.deleteAll(t.Context(), c, due, found); n != 0 || err != nil || len(r.all(c)) != 1 {
+	if n, err := x.deleteAll(t.Context(), expiry{c, index, due}, found); n != 0 || err != nil || len(r.all(c)) != 1 {
 		t.Errorf("%d deleted, %v; the document was renewed", n, err)
 	}
 	removed := make(chan string, 1)
@@ -115,4 +115,49 @@ func TestExpireSparesRenewed(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// What an index found is not deleted any more once it was dropped or replaced.
+func TestExpireEndsWithItsIndex(t *testing.T) {
+	r := kinds["embedded in memory"](t, 1)
+	r.state = newState()
+	r.start()
+	defer func() { r.end(); r.log.Close() }()
+	c := r.collection("pages")
+	zero, year := int64(0), int64(366*24*3600)
+	index, _, err := r.store.PutIndex(t.Context(), testApp, "pages", IndexDefinition{Name: "ttl", Keys: []byte(`"at"`), ExpireAfterSeconds: &zero})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.set(t.Context(), c, "session", `{"at":{"$date":1000}}`); err != nil {
+		t.Fatal(err)
+	}
+	r.built(c)
+	x := NewExpirer(r.store, ExpirerConfig{})
+	due, err := index.due(time.UnixMilli(1000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule := expiry{c, index, due}
+	found, err := x.find(t.Context(), rule, 10)
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%d documents are due, %v", len(found), err)
+	}
+	gone := func(how string) {
+		t.Helper()
+		if n, err := x.deleteAll(t.Context(), rule, found); n != 0 || err != nil || len(r.all(c)) != 1 {
+			t.Errorf("the index was %s: %d deleted, %v", how, n, err)
+		}
+		if again, err := x.find(t.Context(), rule, 10); err != nil || len(again) != 0 {
+			t.Errorf("the index was %s: it finds %d, %v", how, len(again), err)
+		}
+	}
+	if _, _, err := r.store.PutIndex(t.Context(), testApp, "pages", IndexDefinition{Name: "ttl", Keys: []byte(`"at"`), ExpireAfterSeconds: &year}); err != nil {
+		t.Fatal(err)
+	}
+	gone("replaced")
+	if err := r.store.DropIndex(t.Context(), testApp, "pages", "ttl"); err != nil {
+		t.Fatal(err)
+	}
+	gone("dropped")
 }

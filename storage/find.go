@@ -31,7 +31,7 @@ type found struct {
 func compareFound(a, b found) int { return bytes.Compare(a.key, b.key) }
 
 // Find returns the matching documents and whether there are no more behind them. The query's own skip and limit are
-// not applied; those of f are. It keeps about twice Skip+Limit documents at a time.
+// not applied; those of f are. It keeps about twice Skip+Limit documents at a time: its caller bounds both.
 func (n *Snapshot) Find(ctx context.Context, c matcher.CollectionID, q *matcher.Query, f Find) (docs []*matcher.Document, complete bool, err error) {
 	r := newResult(n.store.config.Limits, q, f)
 	if _, err := n.visit(ctx, c, q, f, r); err != nil {

@@ -41,6 +41,7 @@ type standing struct {
 	inFlight bool   // the state is not applied yet
 	repeated bool   // a write with the same request id is on its way
 	settled  uint64 // groups settled when it was read
+	unsteady bool   // it need not be the last applied one: the loop finds out
 }
 
 func newPending(metrics *Metrics) *pending {
@@ -119,7 +120,7 @@ func (p *pending) advance(r *request, seen *standing) place {
 	switch {
 	case ok && h.writeID != seen.WriteID:
 		return superseded
-	case !ok && p.settled != seen.settled:
+	case !ok && p.settled != seen.settled && !seen.unsteady:
 		return unsteady
 	case !ok:
 		h = &speculation{}

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/freshetdb/freshet/ingest/disk"
 )
 
 // VerifyBackup reads a whole backup and holds it against its manifest. What differs is ErrBackupDamaged, with the file.
@@ -19,16 +22,27 @@ type discard struct{}
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 func (discard) Close() error                { return nil }
 
+// RestoringFolder is where a restore into a data folder gathers what it brings, until that is whole.
+func RestoringFolder(data string) string { return filepath.Clean(data) + ".restoring" }
+
 // Restore makes a data folder of a backup. The folder must be missing or empty, and appears whole or not at all: a backup
 // that does not verify restores nothing. The first start begins a new time line: positions from before are answered with
 // a reset.
 func Restore(ctx context.Context, folder, data string, progress Progress) (b Backup, err error) {
-	if entries, err := os.ReadDir(data); err == nil && len(entries) > 0 {
+	entries, err := os.ReadDir(data)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return b, fmt.Errorf("look into the data folder: %w", err)
+	case len(entries) > 0:
 		return b, fmt.Errorf("the data folder %s is not empty: give one that is, or move it away", data)
 	}
-	temporary := filepath.Clean(data) + ".restoring"
+	temporary := RestoringFolder(data)
 	if err := os.RemoveAll(temporary); err != nil {
 		return b, fmt.Errorf("remove what an earlier restore left: %w", err)
+	}
+	if err := (disk.OS{}).MakeDirectory(filepath.Dir(temporary)); err != nil {
+		return b, fmt.Errorf("make the folder of the data folder: %w", err)
 	}
 	defer func() {
 		if err != nil {

@@ -85,6 +85,9 @@ func Open(cfg Config, log ingest.Log) (*Store, error) {
 	if s.db, err = openPebble(cfg, s.failure.set); err != nil {
 		return nil, fmt.Errorf("open the state in %s: %w", cfg.Dir, err)
 	}
+	if err := cfg.FS.RemoveAll(checkpointDir(cfg.Dir)); err != nil { // the state is locked, so no backup is running
+		return nil, errors.Join(fmt.Errorf("remove the checkpoint of a backup that was cut off: %w", err), s.db.Close())
+	}
 	if s.loop, err = s.loadApplier(); err != nil {
 		return nil, errors.Join(fmt.Errorf("read the state in %s: %w", cfg.Dir, err), s.db.Close())
 	}

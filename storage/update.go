@@ -116,7 +116,7 @@ func (s *Store) queue(u *Update, r *request, o *observation) (written Written, q
 	}
 	size := r.bytes
 	for range MaxUpdateTries {
-		seen, err := s.standing(u, it)
+		seen, err := s.standing(u, it, nil)
 		if err != nil {
 			return Written{}, false, err
 		}
@@ -143,8 +143,8 @@ func (s *Store) queue(u *Update, r *request, o *observation) (written Written, q
 		}
 		r.bytes = size + len(it.record.After)
 		where, err := s.pending.put(r, expect)
-		for where == unsteady && err == nil {
-			where, err = s.putAgain(u, r, &seen)
+		for tries := 0; where == unsteady && err == nil; tries++ {
+			where, err = s.putAgain(u, r, &seen, tries >= maxSteadyTries)
 		}
 		switch {
 		case err != nil:
@@ -159,18 +159,24 @@ func (s *Store) queue(u *Update, r *request, o *observation) (written Written, q
 	return Written{}, false, fmt.Errorf("%w %d times", ErrContended, MaxUpdateTries)
 }
 
-// putAgain puts a request in line whose state may have been superseded, if it was not.
-func (s *Store) putAgain(u *Update, r *request, seen *standing) (place, error) {
-	now, err := s.standing(u, &r.items[0])
+// maxSteadyTries is how often the state of a key is read anew because groups were applied while it was read. Groups may
+// come faster than a large document can be read from Pebble; then the write gets in line as it is, and is rejected there if
+// its state was superseded.
+const maxSteadyTries = 4
+
+// putAgain puts a request in line whose state may have been superseded, if it was not. anyway leaves it to the loop to
+// find out what happened since the state was read.
+func (s *Store) putAgain(u *Update, r *request, seen *standing, anyway bool) (place, error) {
+	now, err := s.standing(u, &r.items[0], seen.Document)
 	if err != nil || now.repeated || now.WriteID != seen.WriteID {
 		return superseded, err
 	}
-	seen.settled = now.settled
+	seen.settled, seen.unsteady = now.settled, anyway
 	return s.pending.put(r, seen)
 }
 
-// standing reads what a write has to build on.
-func (s *Store) standing(u *Update, it *item) (standing, error) {
+// standing reads what a write has to build on; hint is what it probably is, to save a parse.
+func (s *Store) standing(u *Update, it *item, hint *matcher.Document) (standing, error) {
 	seen := s.pending.look(it.cacheKey(), it.requestKey())
 	if !seen.repeated {
 		earlier, err := s.earlier(it)
@@ -183,7 +189,7 @@ func (s *Store) standing(u *Update, it *item) (standing, error) {
 		seen.ReadTo = s.published.Load().vector.Next[it.partition]
 		return seen, nil
 	}
-	head, err := s.Head(u.Collection, u.ID)
+	head, err := s.headOf(u.Collection, u.ID, hint)
 	seen.Head = head
 	return seen, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -548,4 +549,37 @@ func TestRequestIDsExpire(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A write gets in line though groups are applied all the time while its document, which is not in the cache, is read.
+func TestUpdateWhileGroupsSettle(t *testing.T) {
+	eachEmbedded(t, func(t *testing.T, r *rig, _ *rand.Rand) {
+		c := r.collection("pages")
+		text := `{"list":[` + strings.Repeat("[1.25e7],", 30_000) + `[1]]}` // takes longer to parse than a group takes
+		if err := r.set(t.Context(), c, "large", text); err != nil {
+			t.Fatal(err)
+		}
+		stop := make(chan struct{})
+		var settling sync.WaitGroup
+		settling.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					r.store.pending.settle(nil) // as a group does that has nothing to do with the key
+				}
+			}
+		})
+		defer func() { close(stop); settling.Wait() }()
+		for range 3 {
+			r.store.cache.remove(cacheKey{c.ID, c.Epoch, "large"})
+			if _, err := r.store.Update(t.Context(), r.counting(c, "large")); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.set(t.Context(), c, "large", text); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }

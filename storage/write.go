@@ -45,7 +45,10 @@ func (r *request) waitable() <-chan answer {
 
 // Head reads the current state of a key. It may be superseded as it is returned: a write that builds on it is decided
 // against the state of then.
-func (s *Store) Head(c Collection, id string) (Head, error) {
+func (s *Store) Head(c Collection, id string) (Head, error) { return s.headOf(c, id, nil) }
+
+// headOf is Head; hint saves a parse where it is what is stored.
+func (s *Store) headOf(c Collection, id string, hint *matcher.Document) (Head, error) {
 	select {
 	case <-s.stopped:
 		return Head{}, ErrStopped
@@ -60,7 +63,7 @@ func (s *Store) Head(c Collection, id string) (Head, error) {
 	if d, ok := s.cache.get(cacheKey{c.ID, c.Epoch, id}); ok {
 		return Head{Document: d, WriteID: d.Revision().WriteID, ReadTo: readTo}, nil
 	}
-	h, err := readHead(s.db, documentKey{c.ID, p, id}, nil, s.config.Limits)
+	h, err := readHead(s.db, documentKey{c.ID, p, id}, hint, s.config.Limits)
 	if err != nil {
 		return Head{}, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/freshetdb/freshet/fanout"
 	"github.com/freshetdb/freshet/gateway"
 	"github.com/freshetdb/freshet/ingest"
+	"github.com/freshetdb/freshet/ingest/disk"
 	"github.com/freshetdb/freshet/internal/config"
 	"github.com/freshetdb/freshet/matcher"
 	"github.com/freshetdb/freshet/storage"
@@ -50,11 +51,11 @@ type node struct {
 }
 
 func open(cfg config.Config, logger *zerolog.Logger) (*node, error) {
-	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+	if err := (disk.OS{}).MakeDirectory(cfg.Data); err != nil { // durably: what is acknowledged stands in it
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
-	if exists(cfg.Data + ".restoring") {
-		return nil, fmt.Errorf("%s.restoring is there: a restore into this data folder was cut off or is running; repeat it, or remove that folder", cfg.Data)
+	if restoring := storage.RestoringFolder(cfg.Data); exists(restoring) {
+		return nil, fmt.Errorf("%s is there: a restore into the data folder was cut off or is running; repeat it, or remove that folder", restoring)
 	}
 	if err := storage.CheckFormat(cfg.Data); err != nil {
 		return nil, err
