@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -88,13 +89,19 @@ func (m *machine) crash() {
 	next := &machine{rng: m.rng, noSync: m.noSync}
 	keep := [...]int{0, 0, 30, 70, 100}[m.rng.IntN(5)]
 	next.log = m.log.CrashClone(m.rng, func() {
-		next.state = m.state.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: keep, RNG: m.rng})
-		for !inOrder(next.state) {
-			next.state = m.state.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: keep, RNG: m.rng})
-		}
+		next.state = crashClone(m.state, keep, m.rng)
 		m.crashed.Store(true)
 	})
 	m.next = next
+}
+
+// crashClone is what a loss of power leaves of a state, with so many percent of what was not synced.
+func crashClone(state *vfs.MemFS, percent int, rng *rand.Rand) *vfs.MemFS {
+	for {
+		if left := state.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rng}); inOrder(left) {
+			return left
+		}
+	}
 }
 
 // inOrder is false of what no journaling file system leaves: the name of a file is there, and that of another, which was made
@@ -159,6 +166,16 @@ type life struct {
 	*rig
 	m    *machine
 	dead chan error // told what Config.Fatal was
+
+	reads sync.WaitGroup // that may still run when their caller has given up
+}
+
+// died notes why the process has ended, unless that is known.
+func (l *life) died(err error) {
+	select {
+	case l.dead <- err:
+	default:
+	}
 }
 
 // live starts a node. Where it cannot start, the error says why, and nothing of it is left.
@@ -174,8 +191,8 @@ func (m *machine) live(t *testing.T, retain int64) (*life, error) {
 	l.log, l.state = log, m.state
 	cfg := Config{Dir: "state", FS: m.stateFS(), FlushBytes: 6 << 10, CacheBytes: 1 << 20, BlockCacheBytes: 1 << 20}
 	cfg.Fatal = func(err error) {
-		l.dead <- err
-		select {} // its process has ended
+		l.died(err)
+		runtime.Goexit() // its process has ended; what Pebble has locked must not hold up those who see to that
 	}
 	if l.store, err = openOrDie(cfg, log, l.dead); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the state: %w", err), closeDead(log))
@@ -188,7 +205,7 @@ func (m *machine) live(t *testing.T, retain int64) (*life, error) {
 		return l, nil
 	case err = <-l.done:
 	case err = <-l.dead:
-		l.dead <- err
+		l.died(err)
 	}
 	l.done <- err
 	return nil, errors.Join(err, l.close())
@@ -227,16 +244,19 @@ func (l *life) close() error {
 	select {
 	case err = <-l.done:
 	case err = <-l.dead:
-		l.dead <- err
+		l.died(err)
 		return err // Pebble hangs; the process would be gone
 	}
 	closed := make(chan error, 1)
-	go func() { closed <- l.store.Close() }()
+	go func() {
+		l.reads.Wait()
+		closed <- l.store.Close()
+	}()
 	select {
 	case closeErr := <-closed:
 		return errors.Join(err, closeErr)
 	case fatal := <-l.dead:
-		l.dead <- fatal
+		l.died(fatal)
 		return errors.Join(err, fatal)
 	}
 }
@@ -357,7 +377,7 @@ func (l *life) withProcess() (ctx context.Context, cancel context.CancelFunc) {
 	go func() {
 		select {
 		case err := <-l.dead:
-			l.dead <- err
+			l.died(err)
 			cancel()
 		case <-ctx.Done():
 		}
@@ -365,17 +385,17 @@ func (l *life) withProcess() (ctx context.Context, cancel context.CancelFunc) {
 	return ctx, cancel
 }
 
-// head is Head of a store whose process may end meanwhile: Pebble's reads hang where Config.Fatal does not return.
+// head is Head of a store whose process may end meanwhile: Pebble's reads may take until Config.Fatal has ended a flush.
 func (l *life) head(c Collection, id string) (h Head, err error) {
 	type answer struct {
 		head Head
 		err  error
 	}
 	done := make(chan answer, 1)
-	go func() {
+	l.reads.Go(func() {
 		h, err := l.store.Head(c, id)
 		done <- answer{h, err}
-	}()
+	})
 	ctx, cancel := l.withProcess()
 	defer cancel()
 	select {

@@ -26,6 +26,7 @@ type rig struct {
 	check *checker
 	stop  context.CancelFunc
 	done  chan error
+	ended bool // nothing runs: a start has failed, or none has followed the end
 }
 
 // kinds are the ways of a write that every test of the suite runs over (DESIGN: decided before or after the log).
@@ -97,12 +98,13 @@ func (r *rig) start() {
 	r.check.begin(r, store)
 	store.SetListener(r.check)
 	ctx, stop := context.WithCancel(context.Background())
-	r.stop, r.done = stop, make(chan error, 1)
+	r.stop, r.done, r.ended = stop, make(chan error, 1), false
 	go func() { r.done <- store.Run(ctx) }()
 	r.flush() // lets a delayed genesis out
 	select {
 	case <-store.Ready():
 	case err := <-r.done:
+		r.done <- err
 		r.t.Fatalf("run: %v", err)
 	}
 }
@@ -120,6 +122,10 @@ func (r *rig) flush() {
 // end stops the store in order.
 func (r *rig) end() {
 	r.t.Helper()
+	if r.ended {
+		return
+	}
+	r.ended = true
 	r.stop()
 	if err := <-r.done; err != nil {
 		r.t.Errorf("run: %v", err)
@@ -132,11 +138,12 @@ func (r *rig) end() {
 // crash stops the store and gives it back the state that a crash would have left, some unsynced data kept or not.
 func (r *rig) crash(rng *rand.Rand) {
 	r.t.Helper()
+	r.ended = true
 	r.stop()
 	if err := <-r.done; err != nil {
 		r.t.Errorf("run: %v", err)
 	}
-	clone := r.state.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: int(rng.Uint32N(2)) * 50, RNG: rng})
+	clone := crashClone(r.state, int(rng.Uint32N(2))*50, rng)
 	if err := r.store.db.Close(); err != nil {
 		r.t.Errorf("close: %v", err)
 	}
