@@ -7,12 +7,12 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -168,6 +168,7 @@ type life struct {
 	dead chan error // told what Config.Fatal was
 
 	reads sync.WaitGroup // that may still run when their caller has given up
+	hung  bool           // writers hang, and nothing that they know may be asked for
 }
 
 // died notes why the process has ended, unless that is known.
@@ -192,7 +193,7 @@ func (m *machine) live(t *testing.T, retain int64) (*life, error) {
 	cfg := Config{Dir: "state", FS: m.stateFS(), FlushBytes: 6 << 10, CacheBytes: 1 << 20, BlockCacheBytes: 1 << 20}
 	cfg.Fatal = func(err error) {
 		l.died(err)
-		runtime.Goexit() // its process has ended; what Pebble has locked must not hold up those who see to that
+		select {} // its process has ended
 	}
 	if l.store, err = openOrDie(cfg, log, l.dead); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the state: %w", err), closeDead(log))
@@ -359,9 +360,27 @@ func (b *book) write(l *life, seed uint64, each int) (acknowledged int64) {
 			count.Add(1)
 		}
 	})
-	writers.Wait()
+	finished := make(chan struct{})
+	go func() {
+		writers.Wait()
+		close(finished)
+	}()
+	select {
+	case <-finished:
+		return count.Load()
+	case err := <-l.dead:
+		l.died(err)
+	}
+	select {
+	case <-finished:
+	case <-time.After(maxHang):
+		l.hung = true
+	}
 	return count.Load()
 }
+
+// maxHang bounds the wait for writers whose process has ended: some may hang in what Pebble had locked then, for ever.
+const maxHang = 5 * time.Second
 
 // ensure makes a collection, or finds it.
 func (l *life) ensure(name string) (c Collection, ok bool) {
@@ -385,7 +404,7 @@ func (l *life) withProcess() (ctx context.Context, cancel context.CancelFunc) {
 	return ctx, cancel
 }
 
-// head is Head of a store whose process may end meanwhile: Pebble's reads may take until Config.Fatal has ended a flush.
+// head is Head of a store whose process may end meanwhile: Pebble's reads hang where Config.Fatal does not return.
 func (l *life) head(c Collection, id string) (h Head, err error) {
 	type answer struct {
 		head Head
