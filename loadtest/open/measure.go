@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,11 +22,8 @@ import (
 	"github.com/freshetdb/freshet/loadtest/process"
 )
 
-// answerWait bounds the wait for one answer; indexWait that for an index.
-const (
-	answerWait = time.Minute
-	indexWait  = 30 * time.Minute
-)
+// answerWait bounds the wait for one answer.
+const answerWait = time.Minute
 
 // measurement is one run on one data folder.
 type measurement struct {
@@ -101,49 +97,8 @@ func (m *measurement) stream(ctx context.Context, first, end int) error {
 // index makes an index and waits until it is built.
 func (m *measurement) index(ctx context.Context) (string, error) {
 	begin := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, indexWait)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPut, m.url(":indexes/group"), strings.NewReader(`{"keys":[["group",1]]}`))
-	if err != nil {
-		return "", err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	for {
-		text, err := answer(request)
-		if err != nil {
-			return "", err
-		}
-		var status struct{ State string }
-		if err := json.Unmarshal(text, &status); err != nil {
-			return "", err
-		}
-		if status.State == "ready" {
-			return time.Since(begin).Round(time.Millisecond).String(), nil
-		}
-		select {
-		case <-ctx.Done():
-			return "", ctx.Err()
-		case <-time.After(20 * time.Millisecond):
-		}
-		if request, err = http.NewRequestWithContext(ctx, http.MethodGet, m.url(":indexes/group"), nil); err != nil {
-			return "", err
-		}
-	}
-}
-
-func answer(request *http.Request) ([]byte, error) {
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	text, err := io.ReadAll(response.Body)
-	if err = errors.Join(err, response.Body.Close()); err != nil {
-		return nil, err
-	}
-	if response.StatusCode/100 != 2 {
-		return nil, fmt.Errorf("%s %s: %s: %.300s", request.Method, request.URL, response.Status, text)
-	}
-	return text, nil
+	err := load.MakeIndex(ctx, m.server.Listen, "group")
+	return time.Since(begin).Round(time.Millisecond).String(), err
 }
 
 func (m *measurement) loads(ctx context.Context) (string, error) {
@@ -242,7 +197,7 @@ func (m *measurement) row(name, result string, spent time.Duration) ([]string, e
 	if err != nil {
 		return row, err
 	}
-	metrics, err := answer(request)
+	metrics, err := load.Answer(request)
 	if err != nil {
 		return row, err
 	}
@@ -294,7 +249,7 @@ func (m *measurement) keepProfile(name string) error {
 	if err != nil {
 		return err
 	}
-	text, err := answer(request)
+	text, err := load.Answer(request)
 	if err != nil {
 		return err
 	}

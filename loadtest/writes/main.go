@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -31,6 +33,8 @@ type config struct {
 	writers   int
 	documents int
 	bytes     int
+	indexed   bool
+	only      string
 	profile   string
 }
 
@@ -43,6 +47,8 @@ func main() {
 	flag.IntVar(&c.writers, "writers", 128, "writes on their way at once")
 	flag.IntVar(&c.documents, "documents", 10_000, "documents that are replaced, at random")
 	flag.IntVar(&c.bytes, "bytes", 1000, "bytes of a document")
+	flag.BoolVar(&c.indexed, "indexed", true, "make an index on a field that each write changes; plain Pebble has none")
+	flag.StringVar(&c.only, "only", "", "measure plain Pebble and the ways whose names contain this")
 	flag.StringVar(&c.profile, "profile", "", "write a CPU profile of each way into files that begin with this")
 	pebble := flag.String("pebble", "", "")
 	flag.Parse()
@@ -102,10 +108,11 @@ func (c config) run(ctx context.Context) (err error) {
 		return err
 	}
 	ways := m.ways()
-	results := make([]figures, len(ways))
 	if _, err := ways[bulkWay].measure(ctx); err != nil { // warms up
 		return err
 	}
+	ways = slices.DeleteFunc(ways, func(w way) bool { return w.name != plainPebble && !strings.Contains(w.name, c.only) })
+	results := make([]figures, len(ways))
 	for round := range c.rounds {
 		for i, w := range ways {
 			if ctx.Err() != nil {
@@ -137,6 +144,10 @@ func (m *measurement) print(ways []way, results []figures) error {
 		}
 		rows = append(rows, row)
 	}
-	fmt.Printf("%d writers, documents of %d bytes, %d of them\n", m.writers, m.bytes, m.documents)
+	index := "no index"
+	if m.indexed {
+		index = "one index entry changed by each write (but for plain Pebble, which has no index)"
+	}
+	fmt.Printf("%d writers, documents of %d bytes, %d of them, %s\n", m.writers, m.bytes, m.documents, index)
 	return load.PrintTable(os.Stdout, rows)
 }

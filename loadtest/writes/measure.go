@@ -61,8 +61,11 @@ type client interface {
 	close() error
 }
 
-// bulkWay is the place of the bulk writes among the ways.
-const bulkWay = 4
+// bulkWay is the place of the bulk writes among the ways; plainPebble names what all are measured beside.
+const (
+	bulkWay     = 4
+	plainPebble = "plain Pebble, Set with Sync"
+)
 
 func (m *measurement) ways() []way {
 	closed := func(name string, clients, each int, open func() (client, error)) way {
@@ -73,7 +76,7 @@ func (m *measurement) ways() []way {
 	bulk := func() (client, error) { return newBulkClient(m) }
 	pipelined := max(1, m.writers/16)
 	return []way{
-		{"plain Pebble, Set with Sync", m.plainPebble},
+		{plainPebble, m.plainPebble},
 		closed("HTTP", m.writers, 1, http),
 		closed("WebSocket, one write each", m.writers, 1, socket),
 		closed(fmt.Sprintf("WebSocket, %d sockets", pipelined), pipelined, m.writers/pipelined, socket),
@@ -84,17 +87,21 @@ func (m *measurement) ways() []way {
 	}
 }
 
-// prepare fills the collection.
+// prepare fills the collection, and makes the index.
 func (m *measurement) prepare(ctx context.Context) error {
 	w := load.NewWriter(m.server.Listen, 32)
 	defer w.Close()
 	rng := rand.New(rand.NewPCG(3, 4))
 	var mu sync.Mutex
-	return load.Fill(ctx, w, m.documents, 32, func(i int) (string, []byte) {
+	err := load.Fill(ctx, w, m.documents, 32, func(i int) (string, []byte) {
 		mu.Lock()
 		defer mu.Unlock()
 		return fmt.Sprintf("document%06d", i), m.appendDocument(nil, m.pads, rng)
 	})
+	if err != nil || !m.indexed {
+		return err
+	}
+	return load.MakeIndex(ctx, m.server.Listen, "score")
 }
 
 // load runs a closed loop of clients, each with a number of writes on its way, and counts what the server spends on it.
