@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -21,6 +23,7 @@ type item struct {
 	partition int
 	after     *matcher.Document // of a write; parsed once, at the gateway or as it came out of the log
 	hint      *matcher.Document // what the writer read as the current document; saves a parse where it still is
+	steady    bool              // hint and the record's base are the state of the key when its turn comes (pending.advance)
 
 	observes bool // no write: asks whether the base is still the state of the key, or the request was accepted before
 
@@ -59,11 +62,14 @@ type applier struct {
 	constants
 	epochs         map[epochKey]epoch
 	pruned         []uint64 // per log partition: tombstones below this offset are gone
+	tombstones     tombstones
 	prunedRequests []uint64 // the same of request ids
 	seen           *seenTypes
 	indexes        *indexer
 
 	metrics *Metrics
+
+	recheck func(it *item, found head) // Config.recheck
 }
 
 // group is what one step of the loop applies.
@@ -102,7 +108,7 @@ func (a *applier) stage(g *group, it *item) error {
 func (a *applier) stageWrite(g *group, it *item, offset uint64) error {
 	r := &it.record
 	key := documentKey{collection: r.Collection, partition: it.partition, id: r.ID}
-	current, err := a.head(g, key, it.hint)
+	current, err := a.current(g, key, it)
 	if err != nil {
 		return err
 	}
@@ -161,6 +167,7 @@ func (a *applier) applyWrite(g *group, key documentKey, r *ingest.Record, offset
 	}
 	if r.After == nil {
 		e.head.deleted = offset
+		a.tombstones.note(key.partition, offset)
 	}
 	g.entries[key] = e
 	g.remember(requestKey{key.partition, r.RequestID}, r, offset)
@@ -248,6 +255,25 @@ func (a *applier) advance(g *group, partition int, offset uint64) {
 	g.dirty = true
 }
 
+// current is the state of an item's key as its turn comes.
+func (a *applier) current(g *group, key documentKey, it *item) (head, error) {
+	if !it.steady {
+		return a.head(g, key, it.hint)
+	}
+	if a.recheck != nil && it.record.Epoch == a.epochs[epochKey{key.partition, key.collection}].number {
+		found, err := a.head(g, key, nil)
+		if err != nil {
+			return head{}, err
+		}
+		if found.expired(it.record.ReadTo, a.maxWriteLag) {
+			found = head{}
+		}
+		a.recheck(it, found)
+	}
+	// A tombstone that did not count any more when the writer read it is no base; one that did counts still.
+	return head{document: it.hint, writeID: it.record.Base, deleted: a.vector.Next[key.partition]}, nil
+}
+
 // head is the current state of a key: in this group, in the cache, in Pebble.
 func (a *applier) head(g *group, key documentKey, hint *matcher.Document) (head, error) {
 	if e, ok := g.entries[key]; ok {
@@ -262,29 +288,28 @@ func (a *applier) head(g *group, key documentKey, hint *matcher.Document) (head,
 	if d, ok := a.cache.get(cacheKey); ok {
 		return head{document: d, writeID: d.Revision().WriteID}, nil
 	}
-	h, err := readHead(a.db, key, hint, a.limits)
+	h, err := readHead(a.db, key, hint, a.limits, a.tombstones.count(key.partition, a.vector.Next[key.partition], a.maxWriteLag))
 	if err == nil && h.document != nil {
 		a.cache.set(cacheKey, h.document)
 	}
 	return h, err
 }
 
-// readHead reads the state of a key from Pebble. hint is used instead of a parse where it is what is stored.
-func readHead(r pebble.Reader, key documentKey, hint *matcher.Document, limits matcher.Limits) (head, error) {
-	var buffer [collectionPrefixBytes + 64]byte
-	raw, closer, err := r.Get(appendKey(buffer[:0], prefixDocument, key))
-	if err == nil {
-		defer closer.Close()
-		d, err := parseStored(raw, hint, limits)
-		if err != nil {
-			return head{}, fmt.Errorf("read document %q: %w", key.id, err)
-		}
+// readHead reads the state of a key from Pebble. hint is used instead of a parse where it is what is stored. Tombstones
+// are looked for if one can count.
+func readHead(r pebble.Reader, key documentKey, hint *matcher.Document, limits matcher.Limits, tombstones bool) (head, error) {
+	d, err := readDocument(r, key, hint, limits)
+	if err != nil {
+		return head{}, err
+	}
+	if d != nil {
 		return head{document: d, writeID: d.Revision().WriteID}, nil
 	}
-	if !errors.Is(err, pebble.ErrNotFound) {
-		return head{}, fmt.Errorf("read document %q: %w", key.id, err)
+	if !tombstones {
+		return head{}, nil
 	}
-	raw, closer, err = r.Get(appendKey(buffer[:0], prefixTombstone, key))
+	var buffer [collectionPrefixBytes + 64]byte
+	raw, closer, err := r.Get(appendKey(buffer[:0], prefixTombstone, key))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return head{}, nil
 	}
@@ -293,6 +318,59 @@ func readHead(r pebble.Reader, key documentKey, hint *matcher.Document, limits m
 	}
 	defer closer.Close()
 	return parseTombstone(raw)
+}
+
+// readDocument reads a document from Pebble; nil if there is none.
+func readDocument(r pebble.Reader, key documentKey, hint *matcher.Document, limits matcher.Limits) (*matcher.Document, error) {
+	var buffer [collectionPrefixBytes + 64]byte
+	raw, closer, err := r.Get(appendKey(buffer[:0], prefixDocument, key))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read document %q: %w", key.id, err)
+	}
+	defer closer.Close()
+	d, err := parseStored(raw, hint, limits)
+	if err != nil {
+		return nil, fmt.Errorf("read document %q: %w", key.id, err)
+	}
+	return d, nil
+}
+
+// tombstones are, per log partition, the offset behind that of the last delete that was applied: 0 if there was none.
+// Most keys that a write finds without a document were never deleted either; this saves looking for their tombstones.
+type tombstones []atomic.Uint64
+
+// note is called on the apply loop, before the delete is published.
+func (t tombstones) note(partition int, offset uint64) { t[partition].Store(offset + 1) }
+
+// count reports whether a tombstone can still count for a write that has read up to offset.
+func (t tombstones) count(partition int, offset, maxWriteLag uint64) bool {
+	next := t[partition].Load()
+	return next > 0 && !head{writeID: matcher.WriteID{1}, deleted: next - 1}.expired(offset, maxWriteLag)
+}
+
+// load reads the last delete of each log partition.
+func (t tombstones) load(r pebble.Reader) error {
+	for p := range t {
+		if err := t.loadPartition(r, p); err != nil {
+			return fmt.Errorf("read the tombstones of log partition %d: %w", p, err)
+		}
+	}
+	return nil
+}
+
+func (t tombstones) loadPartition(r pebble.Reader, p int) (err error) {
+	iterator, err := r.NewIter(&pebble.IterOptions{LowerBound: appendExpiryKey(nil, p, 0), UpperBound: appendExpiryKey(nil, p, math.MaxUint64)})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, iterator.Close()) }() // a read error, too
+	if iterator.Last() {
+		t.note(p, expiryOffset(iterator.Key()))
+	}
+	return nil // Close has its error
 }
 
 func parseTombstone(raw []byte) (h head, err error) {
@@ -485,10 +563,10 @@ func (a *applier) prunePartition(b *pebble.Batch, p int, below uint64) (err erro
 	taken := 0
 	for ok := iterator.First(); ok; ok = iterator.Next() {
 		if taken++; taken > pruneStep {
-			a.pruned[p] = binary.BigEndian.Uint64(iterator.Key()[3:])
+			a.pruned[p] = expiryOffset(iterator.Key())
 			return nil // Close has its error
 		}
-		offset := binary.BigEndian.Uint64(iterator.Key()[3:])
+		offset := expiryOffset(iterator.Key())
 		name := iterator.Value()
 		key := documentKey{matcher.CollectionID(binary.BigEndian.Uint32(name)), p, string(name[4:])}
 		tombstone := appendKey(nil, prefixTombstone, key)

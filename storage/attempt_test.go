@@ -22,6 +22,13 @@ type Outcome struct {
 	Position matcher.Vector // applied, durable and readable at least up to here
 }
 
+// doubt has no write taken at its word from now on.
+func (p *pending) doubt() {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.doubted = true
+}
+
 // Write has an attempt decided. It returns once the outcome is durable and applied. ErrOutcomeUnknown: it may have
 // been, or may yet be, accepted; every other error: it was not and will not be.
 func (s *Store) Write(ctx context.Context, a Attempt) (Outcome, error) {
@@ -29,6 +36,7 @@ func (s *Store) Write(ctx context.Context, a Attempt) (Outcome, error) {
 	it := &r.items[0]
 	it.build(a.Head, a.WriteID, a.After)
 	r.bytes += len(it.record.After)
+	s.pending.doubt()
 	vector, err := s.submit(ctx, r)
 	if err != nil {
 		return Outcome{}, err

@@ -85,7 +85,9 @@ type Config struct {
 	// NewIncarnation begins a new incarnation of the log after the replay: positions from before get a reset.
 	NewIncarnation bool
 
-	chunkDocuments int // of tests: how many documents the builder of indexes reads at a time
+	// Of tests.
+	chunkDocuments int                        // how many documents the builder of indexes reads at a time
+	recheck        func(it *item, found head) // what a steady write goes by, and what its key's state is; the zero head: it is gone
 }
 
 func (c Config) withDefaults() Config {

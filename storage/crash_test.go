@@ -220,6 +220,7 @@ func openOrDie(cfg Config, log ingest.Log, dead chan error) (*Store, error) {
 	}
 	done := make(chan opened, 1)
 	go func() {
+		cfg.recheck = recheckSteady
 		s, err := Open(cfg, log)
 		done <- opened{s, err}
 	}()

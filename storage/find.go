@@ -245,8 +245,7 @@ func (v *visit) ids() error {
 
 // document reads a document, nil if there is none.
 func (n *Snapshot) document(k documentKey) (*matcher.Document, error) {
-	h, err := readHead(n.shared.pebble, k, nil, n.store.config.Limits)
-	return h.document, err
+	return readDocument(n.shared.pebble, k, nil, n.store.config.Limits)
 }
 
 // visitStep is how many documents are read between two looks at the context.

@@ -114,6 +114,9 @@ func appendExpiryKey(dst []byte, partition int, offset uint64) []byte {
 	return binary.BigEndian.AppendUint64(dst, offset)
 }
 
+// expiryOffset is the offset in such a key.
+func expiryOffset(key []byte) uint64 { return binary.BigEndian.Uint64(key[1+2:]) }
+
 func appendRequestKey(dst []byte, k requestKey) []byte {
 	dst = binary.BigEndian.AppendUint16(append(dst, prefixRequest), uint16(k.partition))
 	return append(dst, k.id...)

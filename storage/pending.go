@@ -26,6 +26,7 @@ type pending struct {
 	heads    map[cacheKey]*speculation
 	ids      map[requestKey]struct{} // request ids of the writes on their way
 	settled  uint64                  // groups settled: while it stands, no applied state has changed
+	doubted  bool                    // by tests: writes that became no head are on their way, so no write is steady
 }
 
 // speculation is the head of a key. Readers never see it.
@@ -125,6 +126,9 @@ func (p *pending) advance(r *request, seen *standing) place {
 	case !ok:
 		h = &speculation{}
 		p.heads[k] = h
+		// No write to the key has been on its way since the state was read, and what comes now is behind this one. Fences go
+		// by epochs.
+		it.steady = p.settled == seen.settled && !p.doubted
 	}
 	h.document, h.writeID = it.after, it.record.WriteID
 	h.writes++

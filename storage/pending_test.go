@@ -3,6 +3,9 @@ package storage
 import (
 	"errors"
 	"testing"
+
+	"github.com/freshetdb/freshet/ingest"
+	"github.com/freshetdb/freshet/matcher"
 )
 
 // What waits for the loop is bounded in bytes too; one request alone is taken whatever its size.
@@ -32,4 +35,46 @@ func TestMaxWaitingBytes(t *testing.T) {
 		t.Errorf("%d bytes wait", n)
 	}
 	put(of(MaxWaitingBytes+1), nil)
+}
+
+// A write is steady, taken at its word, only where nothing can have happened to its key between the read and its turn.
+func TestSteadyWrites(t *testing.T) {
+	var metrics Metrics
+	p := newPending(&metrics)
+	write := func(id byte) *request {
+		r := &request{items: make([]item, 1), finish: func(answer) {}}
+		r.items[0].record = ingest.Record{Kind: ingest.RecordWrite, ID: "a", WriteID: matcher.WriteID{id}}
+		return r
+	}
+	put := func(r *request, seen standing, want place, steady bool) {
+		t.Helper()
+		where, err := p.put(r, &seen)
+		if err != nil || where != want || r.items[0].steady != steady {
+			t.Fatalf("placed as %d, steady %v, %v; want %d, %v", where, r.items[0].steady, err, want, steady)
+		}
+	}
+	settle := func(v verdict) {
+		group := p.take(nil)
+		for _, r := range group {
+			r.items[0].verdict = v
+		}
+		p.settle(group)
+	}
+	look := func() standing { return p.look((&item{record: ingest.Record{ID: "a"}}).cacheKey(), requestKey{}) }
+
+	early := look()
+	put(write(1), look(), placed, true)
+	put(write(2), early, superseded, false) // it read before the first write
+	behind := look()
+	put(write(2), behind, placed, false) // it stands only if the first one does
+	settle(accepted)
+	put(write(3), early, unsteady, false)
+	early.unsteady = true
+	put(write(3), early, placed, false) // the loop finds out
+	settle(rejectedBase)
+	put(write(4), look(), placed, true)
+	again := look()
+	settle(accepted)
+	again.settled, again.unsteady = look().settled, true // read anew, once too often
+	put(write(5), again, placed, true)
 }

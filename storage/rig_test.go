@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -87,6 +88,7 @@ func (r *rig) start() {
 	if cfg.FlushBytes == 0 {
 		cfg.FlushBytes = 16 << 10 // flush often
 	}
+	cfg.recheck = recheckSteady
 	store, err := Open(cfg, r.log)
 	if err != nil {
 		r.t.Fatalf("open: %v", err)
@@ -106,6 +108,16 @@ func (r *rig) start() {
 	case err := <-r.done:
 		r.done <- err
 		r.t.Fatalf("run: %v", err)
+	}
+}
+
+// recheckSteady is Config.recheck: a write that the loop takes at its word must say what the loop would have found.
+func recheckSteady(it *item, found head) {
+	same := found.document == nil && it.hint == nil ||
+		found.document != nil && it.hint != nil && bytes.Equal(found.document.Text(), it.hint.Text())
+	if found.writeID != it.record.Base || !same {
+		panic(fmt.Sprintf("a steady write of %q builds on %v (%v), but the state of the key is %v (%v)",
+			it.record.ID, it.record.Base, it.hint != nil, found.writeID, found.document != nil))
 	}
 }
 

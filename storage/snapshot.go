@@ -83,8 +83,7 @@ func (n *Snapshot) Close() error {
 // Load returns a document, nil if there is none.
 func (n *Snapshot) Load(c Collection, id string) (*matcher.Document, error) {
 	p := PartitionOf(c.App, c.Name, id, n.store.log.Partitions()-1)
-	h, err := readHead(n.shared.pebble, documentKey{c.ID, p, id}, nil, n.store.config.Limits)
-	return h.document, err
+	return n.document(documentKey{c.ID, p, id})
 }
 
 // task is what runs on the loop between two groups. Whoever sets claimed first, the loop or the caller who gives up,

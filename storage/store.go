@@ -42,17 +42,18 @@ type Store struct {
 	// published is what readers see: the state as of the last committed group.
 	published atomic.Pointer[published]
 
-	space     *space
-	failure   failure
-	loop      *applier // of the apply loop alone
-	seen      *seenTypes
-	group     []*request     // of the apply loop alone: reused from group to group
-	entries   []ingest.Entry // of the apply loop alone: reused from group to group
-	payloads  []byte         // the same
-	unflushed int64          // of the apply loop alone: bytes applied since the last flush
-	flushing  atomic.Bool
-	backingUp atomic.Bool
-	orphaned  bool // of the apply loop alone: a control record came whose writer does not see to its fences
+	space      *space
+	failure    failure
+	loop       *applier // of the apply loop alone
+	seen       *seenTypes
+	tombstones tombstones
+	group      []*request     // of the apply loop alone: reused from group to group
+	entries    []ingest.Entry // of the apply loop alone: reused from group to group
+	payloads   []byte         // the same
+	unflushed  int64          // of the apply loop alone: bytes applied since the last flush
+	flushing   atomic.Bool
+	backingUp  atomic.Bool
+	orphaned   bool // of the apply loop alone: a control record came whose writer does not see to its fences
 }
 
 // published is the committed state beside the documents.
@@ -91,7 +92,7 @@ func Open(cfg Config, log ingest.Log) (*Store, error) {
 	if s.loop, err = s.loadApplier(); err != nil {
 		return nil, errors.Join(fmt.Errorf("read the state in %s: %w", cfg.Dir, err), s.db.Close())
 	}
-	s.seen = s.loop.seen
+	s.seen, s.tombstones = s.loop.seen, s.loop.tombstones
 	s.space.look()
 	s.publish()
 	return s, nil
@@ -158,8 +159,9 @@ func (s *Store) loadApplier() (*applier, error) {
 		db: s.db, cache: s.cache, limits: s.config.Limits, metrics: &s.metrics,
 		catalog: emptyCatalog(), constants: constants{s.config.MaxWriteLag, s.config.MaxRequestLag},
 		epochs: map[epochKey]epoch{}, pruned: make([]uint64, s.log.Partitions()), prunedRequests: make([]uint64, s.log.Partitions()),
-		seen:    newSeenTypes(&s.metrics),
-		indexes: newIndexer(s.log.Partitions(), &s.metrics),
+		seen:       newSeenTypes(&s.metrics),
+		indexes:    newIndexer(s.log.Partitions(), &s.metrics),
+		tombstones: make(tombstones, s.log.Partitions()), recheck: s.config.recheck,
 	}
 	a.vector.Next = make([]uint64, s.log.Partitions())
 	raw, closer, err := s.db.Get(keyVector)
@@ -184,6 +186,9 @@ func (s *Store) loadApplier() (*applier, error) {
 		return nil, err
 	}
 	if err := a.loadSeen(); err != nil {
+		return nil, err
+	}
+	if err := a.tombstones.load(s.db); err != nil {
 		return nil, err
 	}
 	if err := a.indexes.load(s.db, a.catalog); err != nil {

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 
 	"github.com/freshetdb/freshet/ingest"
@@ -63,11 +64,16 @@ func (s *Store) headOf(c Collection, id string, hint *matcher.Document) (Head, e
 	if d, ok := s.cache.get(cacheKey{c.ID, c.Epoch, id}); ok {
 		return Head{Document: d, WriteID: d.Revision().WriteID, ReadTo: readTo}, nil
 	}
-	h, err := readHead(s.db, documentKey{c.ID, p, id}, hint, s.config.Limits)
+	tombstones, maxWriteLag := true, uint64(math.MaxUint64)
+	if genesis := now.catalog.genesis; genesis != nil {
+		maxWriteLag = genesis.MaxWriteLag
+		tombstones = s.tombstones.count(p, readTo, maxWriteLag)
+	}
+	h, err := readHead(s.db, documentKey{c.ID, p, id}, hint, s.config.Limits, tombstones)
 	if err != nil {
 		return Head{}, err
 	}
-	if genesis := now.catalog.genesis; genesis != nil && h.expired(readTo, genesis.MaxWriteLag) {
+	if h.expired(readTo, maxWriteLag) {
 		h = head{}
 	}
 	return Head{Document: h.document, WriteID: h.writeID, ReadTo: readTo}, nil
@@ -89,7 +95,7 @@ func (s *Store) newRequest(c Collection, id string) *request {
 
 // build makes the item a write over head.
 func (it *item) build(head Head, id matcher.WriteID, after *matcher.Document) {
-	it.after, it.hint = after, head.Document
+	it.after, it.hint, it.steady = after, head.Document, false
 	r := &it.record
 	r.Operation = operationOf(head.Document, after)
 	r.WriteID, r.Base, r.ReadTo = id, head.WriteID, head.ReadTo
