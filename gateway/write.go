@@ -118,9 +118,9 @@ func (g *Gateway) stamp(id string, before *matcher.Document, write matcher.Write
 	now := g.now().UnixMilli()
 	m := matcher.Metadata{ID: id, Revision: matcher.Revision{Generation: 1, WriteID: write}, CreatedAt: now, UpdatedAt: now, ACL: acl}
 	if before != nil {
-		old := matcher.MetadataOf(before)
-		m.Revision.Generation = old.Revision.Generation + 1
-		m.CreatedAt, m.UpdatedAt = old.CreatedAt, max(now, old.UpdatedAt)
+		m.Revision.Generation = before.Revision().Generation + 1
+		createdAt, updatedAt := matcher.StoredTimes(before)
+		m.CreatedAt, m.UpdatedAt = createdAt, max(now, updatedAt)
 	}
 	return m
 }

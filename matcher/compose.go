@@ -40,25 +40,35 @@ func IsMetadataField(name string) bool {
 // of user in their order, with every metadata field of user (_id _rev _createdAt _updatedAt _acl _meta) left out.
 // user is the object of these fields, or missing. The text that it makes is compact, so that it is copied to clients as it stands (AppendValue).
 func Compose(m Metadata, user Value, limits Limits) (*Document, error) {
-	size := 192 + len(m.ID) + len(m.ACL)
-	if user.Exists() {
-		size += len(user.Raw())
-	}
-	text := make([]byte, 0, size)
-	text = AppendString(append(text, `{"_id":`...), []byte(m.ID))
-	text = m.Revision.AppendText(append(text, `,"_rev":"`...))
-	text = appendDateValue(append(text, `","_createdAt":`...), m.CreatedAt, valuesStored)
-	text = appendDateValue(append(text, `,"_updatedAt":`...), m.UpdatedAt, valuesStored)
+	limits = limits.WithDefaults()
+	var acl Value
 	if len(m.ACL) > 0 {
-		acl, err := ParseValue(m.ACL, limits)
+		d, err := ParseValue(m.ACL, limits)
 		if err != nil {
 			return nil, fmt.Errorf("parse %s: %w", fieldACL, err)
 		}
-		text = AppendValue(append(text, `,"_acl":`...), acl.Root(), valuesStored)
+		acl = d.Root()
 	}
-	if d, ok := composeTape(text, user, limits); ok {
-		d.revision = m.Revision
-		return d, nil
+	d := composeTape(&m, acl, user, limits)
+	if d == nil {
+		var err error
+		if d, err = Parse(composeText(&m, acl, user), limits); err != nil {
+			return nil, err
+		}
+	}
+	d.stamp(&m)
+	return d, nil
+}
+
+// composeText is the text that Compose makes.
+func composeText(m *Metadata, acl, user Value) []byte {
+	text := make([]byte, 0, composedBytes(m, user))
+	text = AppendString(append(text, `{"_id":`...), sharedBytes(m.ID))
+	text = m.Revision.AppendText(append(text, `,"_rev":"`...))
+	text = appendDateValue(append(text, `","_createdAt":`...), m.CreatedAt, valuesStored)
+	text = appendDateValue(append(text, `,"_updatedAt":`...), m.UpdatedAt, valuesStored)
+	if acl.Exists() {
+		text = AppendValue(append(text, `,"_acl":`...), acl, valuesStored)
 	}
 	for v := user.First(); v.Exists(); v = v.Next() {
 		if !IsMetadataField(sharedString(v.Name())) {
@@ -66,27 +76,55 @@ func Compose(m Metadata, user Value, limits Limits) (*Document, error) {
 			text = AppendValue(append(text, ':'), v, valuesStored)
 		}
 	}
-	d, err := Parse(append(text, '}'), limits)
-	if err != nil {
-		return nil, err
+	return append(text, '}')
+}
+
+// composedBytes is about what the text will have.
+func composedBytes(m *Metadata, user Value) int {
+	size := 192 + len(m.ID) + len(m.ACL)
+	if user.Exists() {
+		size += len(user.Raw())
 	}
-	d.revision = m.Revision
-	return d, nil
+	return size
+}
+
+// stamp notes the metadata that Compose wrote into the document.
+func (d *Document) stamp(m *Metadata) {
+	d.revision, d.createdAt, d.updatedAt, d.acl = m.Revision, m.CreatedAt, m.UpdatedAt, 0
+	if len(m.ACL) > 0 {
+		d.acl = d.findACL().node
+	}
 }
 
 // MetadataOf reads back what Compose wrote. The id shares the document's memory (Document.ID).
 func MetadataOf(d *Document) Metadata {
-	m := Metadata{ID: d.ID(), Revision: d.Revision(), CreatedAt: d.Field(fieldCreatedAt).Int64(),
-		UpdatedAt: d.Field(fieldUpdatedAt).Int64()}
+	m := Metadata{ID: d.ID(), Revision: d.Revision()}
+	m.CreatedAt, m.UpdatedAt = StoredTimes(d)
 	if acl := StoredACL(d); acl.Exists() {
 		m.ACL = AppendValue(nil, acl, valuesStored)
 	}
 	return m
 }
 
-// StoredACL is the `_acl` of a document that Compose made, missing if it has none. It looks no further than the metadata,
-// which stand first: of a document that nobody has read for a while, the rest is not near the processor.
+// StoredTimes are `_createdAt` and `_updatedAt` of a document that Compose made, in ms since 1970.
+func StoredTimes(d *Document) (createdAt, updatedAt int64) {
+	if d.revision.Generation != 0 {
+		return d.createdAt, d.updatedAt
+	}
+	return d.Field(fieldCreatedAt).Int64(), d.Field(fieldUpdatedAt).Int64()
+}
+
+// StoredACL is the `_acl` of a document that Compose made, missing if it has none. It looks no further than it must: of a
+// document that nobody has read for a while, text and tape are not near the processor.
 func StoredACL(d *Document) Value {
+	if d.revision.Generation != 0 && d.acl == 0 {
+		return Value{}
+	}
+	return d.findACL()
+}
+
+// findACL looks for the `_acl` among the metadata, which stand first.
+func (d *Document) findACL() Value {
 	v := d.Root().First()
 	for v.Exists() && IsMetadataField(sharedString(v.Name())) {
 		if string(v.Name()) == fieldACL {

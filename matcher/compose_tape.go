@@ -1,59 +1,134 @@
 package matcher
 
-// composeTape is Compose where the user's fields can be copied as they stand: their nodes are copied too, moved to their
-// new places, instead of being parsed again. head is the text of the metadata without its closing brace; it has room for
-// the rest. ok is false where a field needs more than a copy, or a limit is passed: then Parse makes the document, or says
-// which. The result is what Parse would make of the same text.
-func composeTape(head []byte, user Value, limits Limits) (d *Document, ok bool) {
-	limits = limits.WithDefaults()
-	if user.document != nil && len(user.document.arena) > 0 {
-		return nil, false
-	}
-	room := 0
-	if user.document != nil {
-		room = int(user.at().span)
-	}
-	d, err := parseWithRoom(append(head, '}'), limits, room)
-	if err != nil {
-		return nil, false
-	}
-	text, tape := head, d.tape
-	last := 0 // the root's last field so far
-	for i := 1; i < len(tape); i += int(tape[i].span) {
-		last = i
-	}
-	for v := user.First(); v.Exists(); v = v.Next() {
-		if IsMetadataField(sharedString(v.Name())) {
+// composer is Compose where the user's fields can be copied as they stand: their nodes are copied too, moved to their new
+// places, and those of the metadata are made, instead of all being parsed again. Where a field needs more than a copy,
+// or a limit is passed, it gives up: then Parse makes the document, or says which. The result is what Parse would make of
+// the same text.
+type composer struct {
+	text []byte
+	tape []tapeNode
+	last int // the root's last field so far; 0: none
+	max  Limits
+}
+
+// wrapperNodes are what the parser needs for a moment where a value is written as an object.
+const wrapperNodes = 4
+
+// stampNodes are the root and the fields that every stored document has.
+const stampNodes = 1 + 4
+
+func composeTape(m *Metadata, acl, user Value, limits Limits) *Document {
+	nodes := stampNodes
+	for _, v := range []Value{acl, user} {
+		if !v.Exists() {
 			continue
 		}
-		from := v.at()
-		if from.flags&flagRelaxed == 0 {
-			return nil, false
+		if len(v.document.arena) > 0 {
+			return nil
 		}
-		nameAt := len(text) + len(`,"`)
-		text = AppendString(append(text, ','), v.Name())
-		if len(text) != nameAt+int(from.nameLen)+1 {
-			return nil, false // the name is written in another way than it came
-		}
-		text = append(text, ':')
-		tape[last].flags &^= flagLast
-		last = len(tape)
-		shift := uint32(len(text)) - from.start
-		text = append(text, v.Raw()...)
-		if tape, ok = appendShifted(tape, v, shift, limits.MaxDocumentDepth); !ok {
-			return nil, false
-		}
-		tape[last].name = uint32(nameAt)
-		tape[last].flags |= flagLast
-		tape[0].number++
+		nodes += int(v.at().span)
 	}
-	text = append(text, '}')
-	if len(text) > limits.MaxDocumentBytes || len(tape)-1 > limits.MaxDocumentFields {
-		return nil, false
+	c := composer{text: make([]byte, 0, composedBytes(m, user)), tape: make([]tapeNode, 1, nodes), max: limits}
+	c.tape[0] = tapeNode{kind: KindObject, flags: flagLast | flagRelaxed}
+	if !c.stamps(m) || acl.Exists() && !c.copy([]byte(fieldACL), acl) {
+		return nil
 	}
-	tape[0].span, tape[0].end = uint32(len(tape)), uint32(len(text))
-	d.text, d.tape = text, tape
-	return d, true
+	for v := user.First(); v.Exists(); v = v.Next() {
+		if !IsMetadataField(sharedString(v.Name())) && !c.copy(v.Name(), v) {
+			return nil
+		}
+	}
+	c.text = append(c.text, '}')
+	if len(c.text) > limits.MaxDocumentBytes || len(c.tape)+wrapperNodes > limits.MaxDocumentFields {
+		return nil
+	}
+	c.tape[0].span, c.tape[0].end = uint32(len(c.tape)), uint32(len(c.text))
+	return &Document{text: c.text, tape: c.tape}
+}
+
+// stamps appends the metadata but for `_acl`.
+func (c *composer) stamps(m *Metadata) bool {
+	if !isRelaxedDate(m.CreatedAt) || !isRelaxedDate(m.UpdatedAt) || c.max.MaxDocumentDepth < 2 {
+		return false
+	}
+	c.name(fieldID)
+	at := len(c.text)
+	c.text = AppendString(c.text, sharedBytes(m.ID))
+	if !c.plainString(at, m.ID) {
+		return false
+	}
+	c.name(fieldRevision)
+	at = len(c.text)
+	c.text = append(m.Revision.AppendText(append(c.text, '"')), '"')
+	c.node(KindString, at).number = uint64(at+1)<<32 | uint64(len(c.text)-at-2)
+	c.date(fieldCreatedAt, m.CreatedAt)
+	c.date(fieldUpdatedAt, m.UpdatedAt)
+	return true
+}
+
+// name begins a field: its text up to the colon, and its node.
+func (c *composer) name(name string) {
+	separator := byte(',')
+	if c.last == 0 {
+		separator = '{'
+	} else {
+		c.tape[c.last].flags &^= flagLast
+	}
+	c.text = append(append(append(c.text, separator, '"'), name...), '"', ':')
+	c.last = len(c.tape)
+	c.tape = append(c.tape, tapeNode{
+		span: 1, flags: flagLast | flagRelaxed, name: uint32(len(c.text) - len(name) - len(`":`)), nameLen: uint32(len(name)),
+	})
+	c.tape[0].number++
+}
+
+// node completes the field's node: its value is the text from at on.
+func (c *composer) node(kind Kind, at int) *tapeNode {
+	n := &c.tape[c.last]
+	n.kind, n.start, n.end = kind, uint32(at), uint32(len(c.text))
+	return n
+}
+
+// plainString completes the node of a string. It is false where the string is written in another way than it reads.
+func (c *composer) plainString(at int, s string) bool {
+	if string(c.text[at+1:len(c.text)-1]) != s {
+		return false
+	}
+	c.node(KindString, at).number = uint64(at+1)<<32 | uint64(len(s))
+	return true
+}
+
+func (c *composer) date(name string, ms int64) {
+	c.name(name)
+	at := len(c.text)
+	c.text = appendDateValue(c.text, ms, valuesStored)
+	c.node(KindDate, at).number = uint64(ms)
+}
+
+// copy appends a field with the value v. It is false where it cannot be copied.
+func (c *composer) copy(name []byte, v Value) (ok bool) {
+	from := v.at()
+	if from.flags&flagRelaxed == 0 {
+		return false
+	}
+	nameAt := len(c.text) + len(`,"`)
+	c.text = AppendString(append(c.text, ','), name)
+	if len(c.text) != nameAt+len(name)+1 {
+		return false // the name is written in another way than it came
+	}
+	c.text = append(c.text, ':')
+	c.tape[c.last].flags &^= flagLast
+	c.last = len(c.tape)
+	shift := uint32(len(c.text)) - from.start
+	c.text = append(c.text, v.Raw()...)
+	if c.tape, ok = appendShifted(c.tape, v, shift, c.max.MaxDocumentDepth); !ok {
+		return false
+	}
+	n := &c.tape[c.last]
+	n.name, n.nameLen = uint32(nameAt), uint32(len(name))
+	n.flags |= flagLast
+	c.tape[0].number++
+	return true
 }
 
 // appendShifted appends the nodes of a field, whose texts lie shift bytes further on. It is false where a node holds more
@@ -76,7 +151,11 @@ func appendShifted(tape []tapeNode, v Value, shift uint32, maxDepth int) ([]tape
 			depth++
 		case KindString:
 			n.number += uint64(shift) << 32
-		case KindNull, KindBool, KindInt32, KindInt64, KindDouble, KindDate:
+		case KindDate:
+			if depth+2 > maxDepth { // it is written as an object
+				return tape, false
+			}
+		case KindNull, KindBool, KindInt32, KindInt64, KindDouble:
 		default:
 			return tape, false
 		}

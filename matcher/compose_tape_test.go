@@ -27,6 +27,19 @@ func sameAsParsed(t *testing.T, d *Document) {
 	}
 }
 
+// sameStored holds what a composed document knows of its metadata against what its text says.
+func sameStored(t *testing.T, d *Document) {
+	t.Helper()
+	want, err := Parse(bytes.Clone(d.text), Limits{MaxDocumentBytes: 1 << 24})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := MetadataOf(d), MetadataOf(want)
+	if a.ID != b.ID || a.Revision != b.Revision || a.CreatedAt != b.CreatedAt || a.UpdatedAt != b.UpdatedAt || !bytes.Equal(a.ACL, b.ACL) {
+		t.Fatalf("composed %s: metadata %+v, read back as %+v", d.text, a, b)
+	}
+}
+
 var composedTexts = []string{
 	`{}`, `{"a":1}`, `{"a":"x","b":[1,2.5,{"c":null,"d":true}],"e":{}}`, `{ "a" : [ ] , "b" : "x" }`,
 	`{"_id":"other","a":1,"_rev":"x"}`, `{"a":{"$date":"2026-01-01T00:00:00Z"},"b":{"$date":5}}`, `{"a":"\u0041","b":"\n"}`,
@@ -39,20 +52,25 @@ var composedTexts = []string{
 // The quick way and the slow one make the same document, and refuse the same.
 func FuzzComposeTape(f *testing.F) {
 	for _, text := range composedTexts {
-		f.Add(text, "id", 100, 200)
-		f.Add(text, "i\"d\n", 5, 20)
+		f.Add(text, "id", `{"read":{"*":"allow"}}`, 100, 200)
+		f.Add(text, "i\"d\n", ``, 5, 20)
+		f.Add(text, "id", `{ "a\n":"\u0041"}`, 50, 90)
 	}
-	f.Fuzz(func(t *testing.T, text, id string, depth, fields int) {
+	f.Fuzz(func(t *testing.T, text, id, acl string, depth, fields int) {
 		user, err := Parse([]byte(text), Limits{})
 		if err != nil {
 			return
 		}
 		limits := Limits{MaxDocumentDepth: max(1, depth%110), MaxDocumentFields: max(1, fields%100), MaxDocumentBytes: 120 + fields%1000}
-		m := Metadata{ID: id, Revision: Revision{Generation: 3, WriteID: WriteID{1}}, CreatedAt: 1, UpdatedAt: 1 << 50}
+		m := Metadata{ID: id, Revision: Revision{Generation: 3, WriteID: WriteID{1}}, CreatedAt: 1, UpdatedAt: 1 << 50 >> (depth & 15)}
+		if _, err := Parse([]byte(acl), Limits{}); err == nil {
+			m.ACL = []byte(acl)
+		}
 		d, err := Compose(m, user.Root(), limits)
 		text2 := []byte(nil)
 		if big, bigErr := Compose(m, user.Root(), Limits{MaxDocumentBytes: 1 << 24, MaxDocumentDepth: 1 << 10, MaxDocumentFields: 1 << 20}); bigErr == nil {
 			sameAsParsed(t, big)
+			sameStored(t, big)
 			text2 = big.text
 		} else {
 			t.Fatalf("compose %s: %v", text, bigErr)

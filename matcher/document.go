@@ -2,6 +2,7 @@ package matcher
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"unicode/utf8"
 	"unsafe"
@@ -19,7 +20,10 @@ type Document struct {
 	arena []byte // what the text does not hold as such: unescaped strings and names, decoded bytes, decimals
 	tape  []tapeNode
 
-	revision Revision // what _rev holds, where Compose wrote it; zero: it is read from there
+	// What Compose wrote, once more; of a document that was parsed the revision is zero, and all of it is looked up.
+	revision             Revision
+	createdAt, updatedAt int64
+	acl                  int32 // its node; 0: there is none
 }
 
 // tapeNode is one value. Values stand in the order of the text, each followed by all that is in it, so that a value
@@ -68,17 +72,10 @@ var parsers = sync.Pool{New: func() any { return new(textParser) }}
 const maxPooledNodes = 1 << 14
 
 // ParseValue is Parse for a text whose root may be any value: a sort, a projection, one value.
-func ParseValue(text []byte, limits Limits) (*Document, error) {
-	return parseWithRoom(text, limits.WithDefaults(), 0)
-}
-
-// parseWithRoom is ParseValue, with room on the tape for more nodes than the text needs.
-func parseWithRoom(text []byte, limits Limits, room int) (d *Document, err error) {
+func ParseValue(text []byte, limits Limits) (d *Document, err error) {
 	p := parsers.Get().(*textParser)
-	if err = p.parse(text, limits); err == nil {
-		tape := make([]tapeNode, len(p.tape), len(p.tape)+room)
-		copy(tape, p.tape)
-		d = &Document{text: text, tape: tape}
+	if err = p.parse(text, limits.WithDefaults()); err == nil {
+		d = &Document{text: text, tape: slices.Clone(p.tape)}
 		if len(p.arena) > 0 {
 			d.arena = append(d.arena, p.arena...)
 		}
@@ -124,6 +121,9 @@ func (d *Document) Revision() Revision {
 func (d *Document) MemoryBytes() int {
 	return int(unsafe.Sizeof(*d)) + cap(d.text) + cap(d.arena) + cap(d.tape)*int(unsafe.Sizeof(tapeNode{}))
 }
+
+// sharedBytes is s as bytes, without a copy. They must not be changed.
+func sharedBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // sharedString is b as a string without a copy. It is sound because the bytes of a document never change.
 func sharedString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
