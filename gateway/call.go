@@ -24,6 +24,9 @@ type call struct {
 
 // parameters reads the URL's query.
 func (c *call) parameters(known ...string) (*input, error) {
+	if c.r.URL.RawQuery == "" {
+		return &input{fromURL: true}, nil
+	}
 	return urlInput(c.r.URL.RawQuery, known)
 }
 
@@ -68,11 +71,16 @@ func (c *call) wantsStream() bool {
 	return false
 }
 
+// maxCountedBytes is the size of bodies whose Content-Length net/http finds out by itself, and cheaper.
+const maxCountedBytes = 1024
+
 // json answers with a JSON body.
 func (c *call) json(status int, body []byte) error {
 	h := c.w.Header()
-	h.Set("Content-Type", contentJSON)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h["Content-Type"] = headerJSON
+	if len(body) > maxCountedBytes {
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
 	c.w.WriteHeader(status)
 	_, _ = c.w.Write(body) // a client that went away is nobody's loss
 	return nil
@@ -96,7 +104,7 @@ func (c *call) empty(status int) error {
 }
 
 func (c *call) setPosition(v matcher.Vector) {
-	c.w.Header().Set("Freshet-Position", c.positions.text(v))
+	c.w.Header()["Freshet-Position"] = c.positions.of(v).header
 }
 
 // path is the URL path of a document of the call's app, escaped.

@@ -115,6 +115,9 @@ func (c *call) remove() error {
 	return c.makeWrite(in)
 }
 
+// answerRoomBytes is what an answer has around the texts that it is made of.
+const answerRoomBytes = 64
+
 // answerWrite answers with what was stored.
 func (c *call) answerWrite(id string, result storage.Written) error {
 	c.setPosition(result.Position)
@@ -122,19 +125,20 @@ func (c *call) answerWrite(id string, result storage.Written) error {
 		return c.empty(http.StatusNoContent)
 	}
 	h, revision := c.w.Header(), result.Document.Revision().String()
-	h.Set("ETag", etag(revision))
+	setETag(h, revision)
 	status := http.StatusOK
 	if result.Operation == matcher.OperationInsert {
 		status = http.StatusCreated
-		h.Set("Location", c.path(c.route.collection, id))
+		h["Location"] = []string{c.path(c.route.collection, id)}
 	}
 	if !prefersMinimal(c.r) {
-		return c.json(status, matcher.AppendValue(nil, result.Document.Root(), matcher.ValuesRelaxed))
+		text := make([]byte, 0, len(result.Document.Text())+answerRoomBytes)
+		return c.json(status, matcher.AppendValue(text, result.Document.Root(), matcher.ValuesRelaxed))
 	}
-	h.Set("Preference-Applied", "return=minimal")
-	body := matcher.AppendString([]byte(`{"_id":`), []byte(id))
-	body = matcher.AppendString(append(body, `,"_rev":`...), []byte(revision))
-	return c.json(status, append(body, '}'))
+	h["Preference-Applied"] = headerMinimalGiven
+	body := append(make([]byte, 0, len(id)+len(revision)+answerRoomBytes), `{"_id":`...)
+	body = append(matcher.AppendString(body, []byte(id)), `,"_rev":"`...)
+	return c.json(status, append(append(body, revision...), `"}`...))
 }
 
 func prefersMinimal(r *http.Request) bool {
@@ -187,7 +191,7 @@ func (c *call) load() error {
 		return &Problem{Code: "document-not-found", Detail: "There is no document with this id."}
 	}
 	revision := document.Revision().String()
-	c.w.Header().Set("ETag", etag(revision))
+	setETag(c.w.Header(), revision)
 	c.setPosition(snapshot.Vector())
 	if given := c.r.Header.Values("If-None-Match"); len(given) > 0 && etagMatches(strings.Join(given, ","), revision, true) {
 		return c.empty(http.StatusNotModified)

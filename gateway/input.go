@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"mime"
 	"net/http"
@@ -205,17 +206,25 @@ func readBody(w http.ResponseWriter, r *http.Request, max int64) ([]byte, error)
 	if r.ContentLength > max {
 		return nil, bodyTooLarge(max)
 	}
-	var buffer bytes.Buffer
-	if r.ContentLength > 0 {
-		buffer.Grow(int(r.ContentLength) + bytes.MinRead)
+	if r.ContentLength >= 0 { // net/http lets no more through
+		text := make([]byte, r.ContentLength)
+		if _, err := io.ReadFull(r.Body, text); err != nil {
+			return nil, bodyCutOff(err)
+		}
+		return text, nil
 	}
+	var buffer bytes.Buffer
 	if _, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, max)); err != nil {
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 			return nil, bodyTooLarge(max)
 		}
-		return nil, &Problem{Code: "json-invalid", Detail: "The body ended early.", Underlying: err}
+		return nil, bodyCutOff(err)
 	}
 	return buffer.Bytes(), nil
+}
+
+func bodyCutOff(err error) error {
+	return &Problem{Code: "json-invalid", Detail: "The body ended early.", Underlying: err}
 }
 
 func bodyTooLarge(max int64) error {
@@ -230,6 +239,9 @@ const (
 // checkContentType refuses a body that is not declared as one of the given types, and returns which it is.
 func checkContentType(r *http.Request, types ...string) (string, error) {
 	given := r.Header.Get("Content-Type")
+	if slices.Contains(types, given) { // as nearly all clients write it
+		return given, nil
+	}
 	media, parameters, err := mime.ParseMediaType(given)
 	charset := parameters["charset"]
 	if err != nil || !slices.Contains(types, media) || (charset != "" && !strings.EqualFold(charset, "utf-8")) {

@@ -14,16 +14,18 @@ type positions struct {
 type positionText struct {
 	vector matcher.Vector
 	text   string
+	header []string // text, as a header's value; never changed
 }
 
-// text is the wire form of v. The store's vectors never change once they are given out, so one is known by its memory.
-func (p *positions) text(v matcher.Vector) string {
+// of is the wire form of v. The store's vectors never change once they are given out, so one is known by its memory.
+func (p *positions) of(v matcher.Vector) *positionText {
 	last := p.last.Load()
 	if last == nil || len(v.Next) == 0 || &last.vector.Next[0] != &v.Next[0] || last.vector.Incarnation != v.Incarnation {
-		last = &positionText{v, v.String()}
+		text := v.String()
+		last = &positionText{v, text, []string{text}}
 		if len(v.Next) > 0 {
 			p.last.Store(last)
 		}
 	}
-	return last.text
+	return last
 }

@@ -47,8 +47,7 @@ func (g *Gateway) servePublic(w http.ResponseWriter, r *http.Request) {
 	a := &answer{ResponseWriter: w}
 	defer g.recovered(a, r)
 	h := a.Header()
-	h.Set("Vary", "Accept, Authorization, Origin")
-	h.Set("Cache-Control", "no-store")
+	h["Vary"], h["Cache-Control"] = headerVary, headerNoStore
 	if err := g.serve(a, r); err != nil {
 		if errors.Is(err, http.ErrAbortHandler) {
 			return

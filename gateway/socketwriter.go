@@ -32,10 +32,11 @@ type socketWriter struct {
 	timeout time.Duration
 	sent    func(frames, bytes int)
 
-	mu     sync.Mutex
-	conn   net.Conn
-	buffer []byte
-	closed bool // a close message was written: nothing may follow
+	mu       sync.Mutex
+	conn     net.Conn
+	deadline time.Time // of conn's writes
+	buffer   []byte
+	closed   bool // a close message was written: nothing may follow
 }
 
 // writeFrames implements frameWriter. After an error the connection is of no use any more.
@@ -73,12 +74,18 @@ func (w *socketWriter) flush() error {
 	if w.closed {
 		return net.ErrClosed
 	}
-	if err := w.conn.SetWriteDeadline(time.Now().Add(w.timeout)); err != nil {
-		return err
+	if now := time.Now(); w.deadline.Sub(now) < w.timeout {
+		w.deadline = now.Add(w.timeout + deadlineSlack)
+		if err := w.conn.SetWriteDeadline(w.deadline); err != nil {
+			return err
+		}
 	}
 	_, err := w.conn.Write(w.buffer)
 	return err
 }
+
+// deadlineSlack is how much longer than its timeout a write may take, so that not every write has to move the deadline.
+const deadlineSlack = time.Second
 
 // control implements frameWriter.
 func (w *socketWriter) control(opcode int, payload []byte) error {

@@ -63,12 +63,9 @@ func (s *socket) beginWrite(id string, object matcher.Value) error {
 	if err != nil {
 		return err
 	}
-	select {
-	case s.writes <- struct{}{}: // given back when the answer is taken
-	case <-s.written:
+	if !s.admitWrite() {
 		return nil // the socket is over
 	}
-	s.extend()
 	s.mu.Lock()
 	s.ids[id] = useWrite
 	s.mu.Unlock()
@@ -77,11 +74,31 @@ func (s *socket) beginWrite(id string, object matcher.Value) error {
 		if err != nil {
 			f.Type, f.Err = fanout.FrameError, err
 		} else {
-			f.Body = append(s.g.appendWritten([]byte(`,"type":"written",`), document, w), '}')
+			text := append(make([]byte, 0, len(document)+writtenBytes), `,"type":"written",`...)
+			f.Body = append(s.g.appendWritten(text, document, w), '}')
 		}
 		_ = s.session.Answer(f) // a session that is over says so in Next
 	})
 	return nil
+}
+
+// writtenBytes is what a written frame has beside its ids, with a position of a few log partitions.
+const writtenBytes = 128
+
+// admitWrite waits until one write more may be on its way; false once the socket is over. forgetEnded gives it back.
+func (s *socket) admitWrite() bool {
+	select {
+	case s.writes <- struct{}{}:
+		return true
+	default:
+	}
+	select {
+	case s.writes <- struct{}{}:
+		s.extend() // nothing was read meanwhile
+		return true
+	case <-s.written:
+		return false
+	}
 }
 
 func (s *socket) idInUse(id string) bool {
@@ -94,22 +111,35 @@ func (s *socket) idInUse(id string) bool {
 // forgetEnded frees the ids that end with these frames, before a client can see them, and lets the reader go on for every
 // write that is answered.
 func (s *socket) forgetEnded(frames []fanout.Frame) {
+	var writes int
+	var failures []failure
+	s.mu.Lock()
 	for i := range frames {
 		f := &frames[i]
 		if f.Type != fanout.FrameError && f.Type != fanout.FrameWritten {
 			continue
 		}
-		s.mu.Lock()
-		use := s.ids[f.Subscription]
-		delete(s.ids, f.Subscription)
-		s.mu.Unlock()
 		what := "live query"
-		if use == useWrite {
-			<-s.writes
+		if s.ids[f.Subscription] == useWrite {
+			writes++
 			what = "write"
 		}
+		delete(s.ids, f.Subscription)
 		if f.Type == fanout.FrameError && !errors.Is(f.Err, storage.ErrStopped) {
-			s.g.note(problemOf(f.Err), what)
+			failures = append(failures, failure{what, f.Err})
 		}
 	}
+	s.mu.Unlock()
+	for range writes {
+		<-s.writes
+	}
+	for _, f := range failures {
+		s.g.note(problemOf(f.err), f.what)
+	}
+}
+
+// failure is why a write or a live query ended.
+type failure struct {
+	what string
+	err  error
 }

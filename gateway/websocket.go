@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,7 +35,8 @@ type socket struct {
 	ctx     context.Context // ends with the socket
 
 	batch         atomic.Bool
-	authenticated bool // of the reader alone
+	authenticated bool      // of the reader alone
+	heard         time.Time // of the reader alone: when the client was given time last
 
 	writes  chan struct{} // holds a value for each write whose answer was not taken; its capacity is the bound
 	written chan struct{} // closed once nothing more is written to the socket
@@ -79,7 +81,7 @@ func (c *call) live() error {
 	}
 	var failed error
 	upgrader := websocket.Upgrader{
-		Subprotocols: []string{subprotocol}, ReadBufferSize: 1024, WriteBufferSize: 1024, WriteBufferPool: &socketBuffers,
+		Subprotocols: []string{subprotocol}, WriteBufferSize: 1024, WriteBufferPool: &socketBuffers,
 		CheckOrigin: func(*http.Request) bool { return true }, // checked above, by the same rule as CORS
 		Error:       func(_ http.ResponseWriter, _ *http.Request, _ int, reason error) { failed = reason },
 	}
@@ -201,22 +203,35 @@ func (s *socket) read() {
 			s.ended(err)
 			return
 		}
-		text, err := io.ReadAll(io.LimitReader(reader, s.g.cfg.MaxFrameBytes+1))
-		if err != nil {
+		message := messages.Get().(*bytes.Buffer)
+		if _, err := message.ReadFrom(io.LimitReader(reader, s.g.cfg.MaxFrameBytes+1)); err != nil {
 			return
 		}
-		if s.isClosing() {
-			continue // waiting for the client's close message
+		if !s.isClosing() { // else the client's close message is waited for
+			s.take(kind, message.Bytes())
 		}
-		switch {
-		case int64(len(text)) > s.g.cfg.MaxFrameBytes:
-			s.close(closeLimit)
-		case kind != websocket.TextMessage:
-			s.close(closeProtocol)
-		default:
-			s.extend()
-			s.takeMessage(text)
+		if message.Cap() <= messageKeepBytes {
+			message.Reset()
+			messages.Put(message)
 		}
+	}
+}
+
+// messages lends the room for a message while it is taken: nothing of it is kept. messageKeepBytes is how much may stay.
+var messages = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const messageKeepBytes = 64 << 10
+
+// take takes one message. text is valid until it returns.
+func (s *socket) take(kind int, text []byte) {
+	switch {
+	case int64(len(text)) > s.g.cfg.MaxFrameBytes:
+		s.close(closeLimit)
+	case kind != websocket.TextMessage:
+		s.close(closeProtocol)
+	default:
+		s.extend()
+		s.takeMessage(text)
 	}
 }
 
@@ -233,10 +248,13 @@ func (s *socket) ended(err error) {
 	}
 }
 
-// extend gives the client time until it must be heard of again. One that may not do anything yet gets no more time.
+// extend gives the client time until it must be heard of again. One that may not do anything yet gets no more time. Of what
+// comes within a part of a heartbeat only the first counts, and the deadline is the later for it: each costs a timer.
 func (s *socket) extend() {
-	if s.authenticated {
-		s.deadline(2*s.g.cfg.HeartbeatInterval + s.g.cfg.WriteTimeout)
+	now, part := time.Now(), s.g.cfg.HeartbeatInterval/8
+	if s.authenticated && now.Sub(s.heard) >= part {
+		s.heard = now
+		s.deadline(2*s.g.cfg.HeartbeatInterval + part + s.g.cfg.WriteTimeout)
 	}
 }
 

@@ -140,6 +140,6 @@ func (g *Gateway) appendWritten(dst []byte, id string, w storage.Written) []byte
 	if w.Document != nil {
 		dst = append(w.Document.Revision().AppendText(append(dst, `,"_rev":"`...)), '"')
 	}
-	dst = append(append(dst, `,"position":"`...), g.positions.text(w.Position)...)
+	dst = append(append(dst, `,"position":"`...), g.positions.of(w.Position).text...)
 	return append(dst, '"')
 }
