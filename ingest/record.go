@@ -49,8 +49,11 @@ type Record struct {
 	Body []byte
 }
 
-// RecordVersion is the format that AppendRecord writes: the first byte of every record.
-const RecordVersion = 1
+// The formats that AppendRecord writes: the first byte of every record.
+const (
+	recordVersionPlain = 1 // no field behind fieldBody
+	RecordVersion      = 2 // the newest one
+)
 
 // The fields of a record, in the order in which they follow the mask that says which of them are there. A field is
 // left out where it is zero (a slice where it is nil; an empty one is there). docs/record-format.md has them byte by
@@ -71,6 +74,7 @@ const (
 	fieldBefore                  // uvarint length, bytes
 	fieldFence                   // one byte
 	fieldBody                    // uvarint length, bytes
+	fieldBeforeDelta             // uvarint length, bytes; stands for fieldBefore
 	fieldsEnd
 )
 
@@ -102,8 +106,12 @@ func (r *Record) fields() uint64 {
 
 // AppendRecord appends the encoded record to dst. DecodeRecord reads it.
 func AppendRecord(dst []byte, r *Record) []byte {
-	mask := r.fields()
-	dst = append(dst, RecordVersion, byte(r.Kind))
+	mask, version := r.fields(), byte(recordVersionPlain)
+	var before delta
+	if mask&fieldBefore != 0 && before.find(r.Before, r.After) {
+		mask, version = mask&^fieldBefore|fieldBeforeDelta, RecordVersion
+	}
+	dst = append(dst, version, byte(r.Kind))
 	dst = binary.AppendUvarint(dst, mask)
 	number := func(field, value uint64) {
 		if mask&field != 0 {
@@ -147,26 +155,33 @@ func AppendRecord(dst []byte, r *Record) []byte {
 		dst = append(dst, byte(r.Fence))
 	}
 	text(fieldBody, r.Body)
+	if mask&fieldBeforeDelta != 0 {
+		dst = binary.AppendUvarint(dst, uint64(before.bytes))
+		dst = before.append(dst, r.Before)
+	}
 	return dst
 }
 
-// DecodeRecord reads what AppendRecord wrote; the byte slices of the record share payload. It fails with
+// DecodeRecord reads what AppendRecord wrote; the byte slices of the record share payload, where they are in it whole. It fails with
 // ErrRecordVersion for a version that it does not know (whoever applies records must stop there) and with
 // ErrRecordInvalid for everything else that is no record. It checks the form alone; whether a write may be applied is
 // the applier's to say.
 func DecodeRecord(payload []byte) (Record, error) {
 	d := recordDecoder{rest: payload}
-	if version := d.byte("version"); d.err == nil && version != RecordVersion {
-		if version > RecordVersion {
-			return Record{}, fmt.Errorf("%w: version %d, known up to %d", ErrRecordVersion, version, RecordVersion)
-		}
+	version := d.byte("version")
+	if version > RecordVersion {
+		return Record{}, fmt.Errorf("%w: version %d, known up to %d", ErrRecordVersion, version, RecordVersion)
+	}
+	if version < recordVersionPlain {
 		d.fail("version")
 	}
 	r := Record{Kind: RecordKind(d.byte("kind"))}
 	if r.Kind < RecordWrite || r.Kind > RecordControl {
 		d.fail("kind")
 	}
-	if d.mask = d.uvarint("fields", math.MaxUint64); d.mask >= fieldsEnd {
+	d.mask = d.uvarint("fields", math.MaxUint64)
+	// A record says the least version that can read it.
+	if d.mask >= fieldsEnd || d.mask&fieldBeforeDelta != 0 != (version == RecordVersion) || d.mask&fieldBeforeDelta != 0 && d.mask&fieldBefore != 0 {
 		d.fail("fields")
 	}
 	r.Collection = matcher.CollectionID(d.number(fieldCollection, "collection", math.MaxUint32))
@@ -186,6 +201,12 @@ func DecodeRecord(payload []byte) (Record, error) {
 	r.Before = d.text(fieldBefore, "before-image")
 	r.Fence = matcher.Fence(d.enum(fieldFence, "fence", byte(matcher.FenceDrop)))
 	r.Body = d.text(fieldBody, "body")
+	if difference := d.text(fieldBeforeDelta, "before-image"); difference != nil {
+		var ok bool
+		if r.Before, ok = applyDelta(difference, r.After); !ok {
+			d.fail("before-image")
+		}
+	}
 	if len(d.rest) != 0 {
 		d.fail("end")
 	}

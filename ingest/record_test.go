@@ -41,6 +41,10 @@ func randomRecord(rng *rand.Rand) Record {
 		}
 		return w
 	}
+	after, before := text(), text()
+	if rng.IntN(2) == 0 {
+		before = edit(rng, after)
+	}
 	return Record{
 		Kind:        RecordKind(1 + rng.IntN(3)),
 		Collection:  matcher.CollectionID(number(math.MaxUint32)),
@@ -54,8 +58,8 @@ func randomRecord(rng *rand.Rand) Record {
 		Control:     number(math.MaxUint64),
 		RequestID:   string(text()),
 		RequestHash: number(math.MaxUint64),
-		After:       text(),
-		Before:      text(),
+		After:       after,
+		Before:      before,
 		Fence:       matcher.Fence(rng.IntN(3)),
 		Body:        text(),
 	}
@@ -152,6 +156,18 @@ func TestRecordFormatIsFixed(t *testing.T) {
 	want := []byte{1, 1, 0xff, 0xff, 1, 0xac, 2, 2, 2, 'p', '1', 2, 7,
 		1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 		9, 4, 1, 'r', 2, 1, 0, 0, 0, 0, 0, 0, 2, '{', '}', 0, 2, 1, 'b'}
+	if got := AppendRecord(nil, &r); !bytes.Equal(got, want) {
+		t.Fatalf("\n got %v\nwant %v", got, want)
+	}
+}
+
+// Nor do those of version 2.
+func TestDeltaFormatIsFixed(t *testing.T) {
+	r := Record{Kind: RecordWrite, After: []byte("The quick brown fox jumps over the lazy dogs."), Before: []byte("The quick black fox jumps over the lazy dog.")}
+	want := append([]byte{2, 1, 0x80, 0x90, 2, 45}, r.After...)
+	want = append(want, 13, 0, 0, 11, 4)
+	want = append(want, "lack"...)
+	want = append(want, 4, 28, 0, 1, 1)
 	if got := AppendRecord(nil, &r); !bytes.Equal(got, want) {
 		t.Fatalf("\n got %v\nwant %v", got, want)
 	}

@@ -79,7 +79,7 @@ func TestNewerFormats(t *testing.T) {
 			control(`{"genesis":{"format":2,"partitions":2,"maxWriteLag":5,"incarnation":"7"}}`)(t, data)
 		}, ErrFormat, []string{"first record has format 2", remedy}},
 		"record": {func(t *testing.T, data string) {
-			appendRaw(t, data, append([]byte{2}, ingest.AppendRecord(nil, &ingest.Record{Kind: ingest.RecordControl, Body: []byte("{}")})[1:]...))
+			appendRaw(t, data, append([]byte{ingest.RecordVersion + 1}, ingest.AppendRecord(nil, &ingest.Record{Kind: ingest.RecordControl, Body: []byte("{}")})[1:]...))
 		}, ingest.ErrRecordVersion, []string{"version 2", "update"}},
 		"segment": {func(t *testing.T, data string) {
 			name := filepath.Join(data, LogFolder, "0000000000000001.segment")

@@ -33,7 +33,7 @@ func (m *measurement) plainPebble(ctx context.Context) (f figures, err error) {
 	}
 	folder := filepath.Join(m.server.Folder(), "pebble")
 	child := exec.CommandContext(ctx, executable, "-pebble", folder, "-duration", m.duration.String(),
-		"-writers", fmt.Sprint(m.writers), "-documents", fmt.Sprint(m.documents), "-bytes", fmt.Sprint(m.bytes))
+		"-change", m.change, "-writers", fmt.Sprint(m.writers), "-documents", fmt.Sprint(m.documents), "-bytes", fmt.Sprint(m.bytes))
 	child.Stderr = os.Stderr
 	output, err := child.Output()
 	if err != nil {
@@ -66,9 +66,10 @@ func (c config) servePebble(folder string) (err error) {
 			var waits []time.Duration
 			var err error
 			for err == nil && time.Since(begin) < c.duration {
-				document = c.appendDocument(document[:0], texts, rng)
+				number := rng.IntN(c.documents)
+				document = c.appendDocument(document[:0], number, texts, rng)
 				from := time.Now()
-				err = db.Set([]byte(c.id(rng)), document, pebble.Sync)
+				err = db.Set([]byte(documentID(number)), document, pebble.Sync)
 				waits = append(waits, time.Since(from))
 			}
 			mu.Lock()

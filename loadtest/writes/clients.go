@@ -39,9 +39,10 @@ func newHTTPClient(m *measurement) (client, error) {
 
 func (c *httpClient) write(rng *rand.Rand, n int) error {
 	for range n {
-		c.document = c.m.appendDocument(c.document[:0], c.m.pads, rng)
+		number := rng.IntN(c.m.documents)
+		c.document = c.m.appendDocument(c.document[:0], number, c.m.pads, rng)
 		c.out = fmt.Appendf(c.out[:0], "PUT /v1/db/%s/%s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nPrefer: return=minimal\r\nContent-Length: %d\r\n\r\n",
-			load.Collection, c.m.id(rng), c.m.server.Listen, len(c.document))
+			load.Collection, documentID(number), c.m.server.Listen, len(c.document))
 		c.out = append(c.out, c.document...)
 		if err := c.conn.SetDeadline(time.Now().Add(answerWait)); err != nil {
 			return err
@@ -68,8 +69,9 @@ func (c *httpClient) close() error { return c.conn.Close() }
 
 // appendWrite appends a write object, but for its closing brace.
 func (m *measurement) appendWrite(dst []byte, rng *rand.Rand) []byte {
-	dst = append(append(dst, `"operation":"replace","collection":"`+load.Collection+`","_id":"`...), m.id(rng)...)
-	return m.appendDocument(append(dst, `","document":`...), m.pads, rng)
+	number := rng.IntN(m.documents)
+	dst = append(append(dst, `"operation":"replace","collection":"`+load.Collection+`","_id":"`...), documentID(number)...)
+	return m.appendDocument(append(dst, `","document":`...), number, m.pads, rng)
 }
 
 // socketClient makes writes over a WebSocket.

@@ -34,6 +34,7 @@ type config struct {
 	documents int
 	bytes     int
 	indexed   bool
+	change    string
 	only      string
 	profile   string
 }
@@ -48,6 +49,7 @@ func main() {
 	flag.IntVar(&c.documents, "documents", 10_000, "documents that are replaced, at random")
 	flag.IntVar(&c.bytes, "bytes", 1000, "bytes of a document")
 	flag.BoolVar(&c.indexed, "indexed", true, "make an index on a field that each write changes; plain Pebble has none")
+	flag.StringVar(&c.change, "change", "all", "what a write changes of a document: all, or one, its indexed field, as updates do")
 	flag.StringVar(&c.only, "only", "", "measure plain Pebble and the ways whose names contain this")
 	flag.StringVar(&c.profile, "profile", "", "write a CPU profile of each way into files that begin with this")
 	pebble := flag.String("pebble", "", "")
@@ -69,6 +71,9 @@ func main() {
 func (c config) validate() error {
 	if c.duration <= 0 || c.duration > MaxDuration || c.writers < 1 || c.writers > MaxWriters || c.bytes < 1 || c.bytes > MaxBytes {
 		return fmt.Errorf("-duration must be up to %v, -writers 1 to %d, -bytes 1 to %d", MaxDuration, MaxWriters, MaxBytes)
+	}
+	if c.change != "all" && c.change != "one" {
+		return fmt.Errorf("-change must be all or one")
 	}
 	if c.rounds < 1 || c.documents < 1 {
 		return fmt.Errorf("-rounds and -documents must be at least 1")
@@ -148,6 +153,6 @@ func (m *measurement) print(ways []way, results []figures) error {
 	if m.indexed {
 		index = "one index entry changed by each write (but for plain Pebble, which has no index)"
 	}
-	fmt.Printf("%d writers, documents of %d bytes, %d of them, %s\n", m.writers, m.bytes, m.documents, index)
+	fmt.Printf("%d writers, documents of %d bytes, %d of them; a write changes %s of its fields, %s\n", m.writers, m.bytes, m.documents, m.change, index)
 	return load.PrintTable(os.Stdout, rows)
 }

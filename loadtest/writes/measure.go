@@ -44,15 +44,19 @@ func pads(size int) []string {
 	return list
 }
 
-// appendDocument appends a document that no earlier one equals.
-func (c config) appendDocument(dst []byte, pads []string, rng *rand.Rand) []byte {
-	dst = strconv.AppendUint(append(dst, `{"group":`...), rng.Uint64N(1000), 10)
+// appendDocument appends the next state of a document: no earlier one equals it.
+func (c config) appendDocument(dst []byte, number int, pads []string, rng *rand.Rand) []byte {
+	group, pad := number%1000, number%len(pads)
+	if c.change == "all" {
+		group, pad = rng.IntN(1000), rng.IntN(len(pads))
+	}
+	dst = strconv.AppendInt(append(dst, `{"group":`...), int64(group), 10)
 	dst = strconv.AppendUint(append(dst, `,"score":`...), rng.Uint64N(1<<40), 10)
-	dst = append(append(dst, `,"text":"`...), pads[rng.IntN(len(pads))]...)
+	dst = append(append(dst, `,"text":"`...), pads[pad]...)
 	return append(dst, `"}`...)
 }
 
-func (c config) id(rng *rand.Rand) string { return fmt.Sprintf("document%06d", rng.IntN(c.documents)) }
+func documentID(number int) string { return fmt.Sprintf("document%06d", number) }
 
 // client is one connection that makes writes one after another.
 type client interface {
@@ -96,7 +100,7 @@ func (m *measurement) prepare(ctx context.Context) error {
 	err := load.Fill(ctx, w, m.documents, 32, func(i int) (string, []byte) {
 		mu.Lock()
 		defer mu.Unlock()
-		return fmt.Sprintf("document%06d", i), m.appendDocument(nil, m.pads, rng)
+		return documentID(i), m.appendDocument(nil, i, m.pads, rng)
 	})
 	if err != nil || !m.indexed {
 		return err
