@@ -80,7 +80,7 @@ func TestNewerFormats(t *testing.T) {
 		}, ErrFormat, []string{"first record has format 2", remedy}},
 		"record": {func(t *testing.T, data string) {
 			appendRaw(t, data, append([]byte{ingest.RecordVersion + 1}, ingest.AppendRecord(nil, &ingest.Record{Kind: ingest.RecordControl, Body: []byte("{}")})[1:]...))
-		}, ingest.ErrRecordVersion, []string{"version 2", "update"}},
+		}, ingest.ErrRecordVersion, []string{fmt.Sprintf("version %d", ingest.RecordVersion+1), "update"}},
 		"segment": {func(t *testing.T, data string) {
 			name := filepath.Join(data, LogFolder, "0000000000000001.segment")
 			b, err := os.ReadFile(name)
