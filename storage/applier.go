@@ -69,6 +69,8 @@ type applier struct {
 
 	metrics *Metrics
 
+	entries map[documentKey]entry // empty room for the next group's
+
 	recheck func(it *item, found head) // Config.recheck
 }
 
@@ -86,7 +88,23 @@ type group struct {
 }
 
 func (a *applier) begin() *group {
-	return &group{before: a.vector.Clone(), entries: make(map[documentKey]entry)}
+	g := &group{before: a.vector.Clone(), entries: a.entries}
+	if a.entries = nil; g.entries == nil {
+		g.entries = make(map[documentKey]entry)
+	}
+	return g
+}
+
+// maxKeptEntries bounds the room that one large group leaves behind.
+const maxKeptEntries = 4096
+
+// end keeps the room of a group that is committed, for the next one.
+func (a *applier) end(g *group) {
+	if len(g.entries) <= maxKeptEntries {
+		clear(g.entries)
+		a.entries = g.entries
+	}
+	g.entries = nil
 }
 
 // stage decides one record and, if it is accepted, applies it to the loop's state and the group. The record's offset

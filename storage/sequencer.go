@@ -225,6 +225,7 @@ func (s *Store) commit(g *group, batch *pebble.Batch) error {
 			s.cache.remove(cached)
 		}
 	}
+	s.loop.end(g)
 	s.publish()
 	s.metrics.Groups.Add(1)
 	return nil
