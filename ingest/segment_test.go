@@ -33,6 +33,45 @@ func newGate(d *disktest.Disk) *gate {
 	return g
 }
 
+// StartAppend does not wait, and says the same as Append in the end.
+func TestStartAppend(t *testing.T) {
+	d := disktest.New()
+	log := mustOpen(t, ingest.SegmentConfig{Dir: "/log", FS: d, SegmentBytes: 1 << 20})
+	g := newGate(d)
+	entries := []ingest.Entry{entry(1, "a"), entry(1, "b")}
+	first := log.StartAppend(entries)
+	<-g.arrived
+	second := []ingest.Entry{entry(1, "c")}
+	done := log.StartAppend(second)
+	select {
+	case err := <-first:
+		t.Fatalf("there before the sync: %v", err)
+	default:
+	}
+	g.open <- nil
+	<-g.arrived
+	if err := <-first; err != nil || entries[1].Offset != 1 {
+		t.Fatalf("%v, offset %d", err, entries[1].Offset)
+	}
+	g.open <- nil
+	if err := <-done; err != nil || second[0].Offset != 2 {
+		t.Fatalf("%v, offset %d", err, second[0].Offset)
+	}
+	d.SetFault(nil)
+	if err := <-log.StartAppend(nil); err != nil {
+		t.Errorf("nothing: %v", err)
+	}
+	if err := <-log.StartAppend([]ingest.Entry{entry(99, "a")}); !errors.Is(err, ingest.ErrInvalid) {
+		t.Errorf("a partition that is none: %v", err)
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-log.StartAppend([]ingest.Entry{entry(1, "d")}); !errors.Is(err, ingest.ErrClosed) {
+		t.Errorf("closed: %v", err)
+	}
+}
+
 // Group commit: what waits while a write is synced goes into one write and one sync together.
 func TestWaitingAppendsShareASync(t *testing.T) {
 	d := disktest.New()

@@ -30,7 +30,7 @@ func (l *SegmentLog) Append(ctx context.Context, entries []Entry) error {
 	if err := ctx.Err(); err != nil || len(entries) == 0 {
 		return err
 	}
-	r := &appendRequest{entries: entries, bytes: groupBytes(entries), done: make(chan error, 1)}
+	r := newAppend(entries)
 	if err := l.enqueue(r); err != nil {
 		return err
 	}
@@ -43,6 +43,24 @@ func (l *SegmentLog) Append(ctx context.Context, entries []Entry) error {
 		}
 		return <-r.done
 	}
+}
+
+// StartAppend is Append without the wait: the outcome comes on the channel, and entries belong to the log until then. It
+// saves a caller that has something to do meanwhile a goroutine.
+func (l *SegmentLog) StartAppend(entries []Entry) <-chan error {
+	r := newAppend(entries)
+	err := checkEntries(entries, l.partitions)
+	if err == nil && len(entries) > 0 {
+		if err = l.enqueue(r); err == nil {
+			return r.done
+		}
+	}
+	r.done <- err
+	return r.done
+}
+
+func newAppend(entries []Entry) *appendRequest {
+	return &appendRequest{entries: entries, bytes: groupBytes(entries), done: make(chan error, 1)}
 }
 
 // enqueue hands r to the writer, unless the log takes nothing more.

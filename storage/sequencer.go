@@ -129,12 +129,16 @@ func (s *Store) applyRequests(ctx context.Context, requests []*request) error {
 	s.entries = entries
 	s.space.wrote(len(s.payloads))
 	// The stop of the process must not tear a group that is on its way: the log finishes it.
-	appended := s.append(context.WithoutCancel(ctx), entries)
+	appended := s.startAppend(context.WithoutCancel(ctx), entries)
 	batch, err := s.loop.batch(g)
 	if err == nil && s.listener != nil {
 		s.listener.Prepare(s.loop.finish(g))
 	}
-	if appendErr := <-appended; appendErr != nil {
+	appendErr := <-appended
+	if appendErr == nil {
+		appendErr = checkOffsets(entries, s.decided)
+	}
+	if appendErr != nil {
 		err = errors.Join(err, fmt.Errorf("append to the log: %w", appendErr))
 	}
 	if err == nil {
@@ -185,24 +189,29 @@ func (s *Store) stageRequest(g *group, r *request, entries []ingest.Entry) ([]in
 	return entries, nil
 }
 
-// append hands the entries to the log and checks that they got the offsets that they were decided for.
-func (s *Store) append(ctx context.Context, entries []ingest.Entry) <-chan error {
-	decided := make([]uint64, len(entries))
+// startAppend hands the entries to the log. The offsets that they were decided for are kept in s.decided, for checkOffsets.
+func (s *Store) startAppend(ctx context.Context, entries []ingest.Entry) <-chan error {
+	s.decided = s.decided[:0]
 	for i := range entries {
-		decided[i] = entries[i].Offset
+		s.decided = append(s.decided, entries[i].Offset)
+	}
+	if l, ok := s.log.(interface{ StartAppend([]ingest.Entry) <-chan error }); ok {
+		return l.StartAppend(entries)
 	}
 	done := make(chan error, 1)
-	go func() {
-		err := s.log.Append(ctx, entries)
-		for i := range entries {
-			if err == nil && entries[i].Offset != decided[i] {
-				err = fmt.Errorf("log partition %d gave offset %d to a record that was decided for %d: another process appends to this log",
-					entries[i].Partition, entries[i].Offset, decided[i])
-			}
-		}
-		done <- err
-	}()
+	go func() { done <- s.log.Append(ctx, entries) }()
 	return done
+}
+
+// checkOffsets checks that the log gave appended entries the offsets that they were decided for.
+func checkOffsets(entries []ingest.Entry, decided []uint64) error {
+	for i := range entries {
+		if entries[i].Offset != decided[i] {
+			return fmt.Errorf("log partition %d gave offset %d to a record that was decided for %d: another process appends to this log",
+				entries[i].Partition, entries[i].Offset, decided[i])
+		}
+	}
+	return nil
 }
 
 // finish describes the group to the listener.

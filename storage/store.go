@@ -50,6 +50,7 @@ type Store struct {
 	group      []*request     // of the apply loop alone: reused from group to group
 	entries    []ingest.Entry // of the apply loop alone: reused from group to group
 	payloads   []byte         // the same
+	decided    []uint64       // the same
 	unflushed  int64          // of the apply loop alone: bytes applied since the last flush
 	flushing   atomic.Bool
 	backingUp  atomic.Bool
