@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/rs/zerolog"
 
 	"github.com/freshetdb/freshet/fanout"
@@ -33,6 +34,8 @@ type testServer struct {
 	admin    string
 	host     string
 	token    string
+	client   *http.Client
+	dialer   websocket.Dialer
 	stop     func() error // drains and returns what Run returned
 	finished chan error
 }
@@ -64,6 +67,15 @@ func startServer(t testing.TB, cfg Config) *testServer {
 // store is configured.
 func startServerWith(t testing.TB, cfg Config, hubsConfig fanout.Config, configure ...func(*storage.Config)) *testServer {
 	t.Helper()
+	public, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	admin, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	return startServerOn(t, public, admin, cfg, hubsConfig, configure...)
+}
+
+func startServerOn(t testing.TB, public, admin net.Listener, cfg Config, hubsConfig fanout.Config, configure ...func(*storage.Config)) *testServer {
+	t.Helper()
 	dir := t.TempDir()
 	log, err := ingest.OpenSegments(ingest.SegmentConfig{Dir: dir + "/log", LogPartitions: 2, SegmentBytes: 4 << 20, NoSync: true})
 	must(t, err)
@@ -91,13 +103,10 @@ func startServerWith(t testing.TB, cfg Config, hubsConfig fanout.Config, configu
 		t.Fatal("the store was not ready in time")
 	}
 
-	public, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	admin, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
 	s := &testServer{
 		t: t, gateway: New(cfg, store, hubs), store: store, token: cfg.RootToken, host: public.Addr().String(),
 		base: "http://" + public.Addr().String(), admin: "http://" + admin.Addr().String(), finished: make(chan error, 1),
+		client: http.DefaultClient, dialer: websocket.Dialer{HandshakeTimeout: testWait, Subprotocols: []string{subprotocol}},
 	}
 	ctx, drain := context.WithCancel(context.Background())
 	go func() { s.finished <- s.gateway.Run(ctx, public, admin) }()
@@ -182,7 +191,7 @@ func (s *testServer) request(method, url, body string, headers ...string) *http.
 
 func (s *testServer) send(r *http.Request) reply {
 	s.t.Helper()
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := s.client.Do(r)
 	must(s.t, err)
 	text, err := io.ReadAll(answer.Body)
 	must(s.t, err)

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -32,8 +31,7 @@ func (s *testServer) dial(headers ...string) (*testSocket, *http.Response, error
 		name, value, _ := strings.Cut(header, ": ")
 		h.Set(name, value)
 	}
-	dialer := websocket.Dialer{HandshakeTimeout: testWait, Subprotocols: []string{subprotocol}}
-	conn, answer, err := dialer.Dial("ws://"+s.host+"/v1/live", h)
+	conn, answer, err := s.dialer.Dial("ws://"+s.host+"/v1/live", h)
 	if err != nil {
 		return nil, answer, err
 	}
@@ -381,39 +379,6 @@ func TestSocketHandshake(t *testing.T) {
 	}
 }
 
-func TestSocketHeartbeat(t *testing.T) {
-	s := startServer(t, Config{Dev: true, HeartbeatInterval: 20 * time.Millisecond, WriteTimeout: 200 * time.Millisecond})
-	k := s.open()
-	pings := make(chan struct{}, 100)
-	k.conn.SetPingHandler(func(string) error { // answers nothing: the server must give up
-		pings <- struct{}{}
-		return nil
-	})
-	frames := 0
-	for {
-		_, text, err := k.conn.ReadMessage()
-		if err != nil {
-			if !websocket.IsCloseError(err, closeSlow) {
-				t.Fatalf("ended with %v", err)
-			}
-			break
-		}
-		if string(text) == `{"type":"ping"}` {
-			frames++
-		}
-	}
-	if frames < 2 || len(pings) < 2 {
-		t.Fatalf("%d ping frames and %d pings before a silent client was closed", frames, len(pings))
-	}
-	// A client that only answers the WebSocket's own pings stays.
-	k = s.open()
-	deadline := time.Now().Add(testWait)
-	for n := 0; n < 30 && time.Now().Before(deadline); n++ {
-		_, _, err := k.conn.ReadMessage()
-		must(t, err)
-	}
-}
-
 func TestDrainClosesSocketsAndStreams(t *testing.T) {
 	s := startDev(t)
 	k := s.open()
@@ -431,36 +396,6 @@ func TestDrainClosesSocketsAndStreams(t *testing.T) {
 	}
 	if n := s.gateway.connections.Load(); n != 0 {
 		t.Fatalf("%d connections are left", n)
-	}
-}
-
-// A client that does not read is cut off, and holds up neither the others nor the drain.
-func TestSlowSocketIsCutOff(t *testing.T) {
-	s := startServerWith(t, Config{Dev: true, WriteTimeout: 100 * time.Millisecond}, fanout.Config{MaxQueueBytes: 64 << 10})
-	slow := s.open()
-	slow.send(`{"type":"subscribe","id":"s1","collection":"pages"}`)
-	slow.want("subscribed", "s1")
-	quick := s.open()
-	quick.send(`{"type":"subscribe","id":"s1","collection":"pages","fields":["n"]}`)
-	quick.want("subscribed", "s1")
-	quick.want("result", "s1")
-	var reading sync.WaitGroup
-	reading.Go(func() {
-		for n := 0; n < 80; {
-			n += len(quick.want("change", "s1")["events"].([]any))
-		}
-	})
-	text := strings.Repeat("x", 200<<10)
-	for i := range 80 {
-		s.do("PUT", fmt.Sprintf("/v1/db/pages/p%d", i), fmt.Sprintf(`{"n":%d,"text":%q}`, i, text)).want(201)
-	}
-	reading.Wait()
-	deadline := time.Now().Add(testWait)
-	for s.gateway.sockets.count() != 1 {
-		if time.Now().After(deadline) {
-			t.Fatal("the slow socket is still open")
-		}
-		s.do("GET", "/healthz", "").want(200)
 	}
 }
 
