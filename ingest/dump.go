@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/freshetdb/freshet/ingest/disk"
@@ -51,6 +52,23 @@ func Dump(ctx context.Context, cfg SegmentConfig, visit func(DumpedEntry) error)
 	}
 	sum.Next = l.next
 	return sum, nil
+}
+
+// Exclude keeps everyone from opening the log in cfg.Dir until the closer is closed, for those who read it with Dump and
+// want it to stand still. It fails with ErrLocked where the log is in use, and changes nothing: a log that has never been
+// opened has no lock yet, and is not kept.
+func Exclude(cfg SegmentConfig) (io.Closer, error) {
+	if cfg.FS == nil {
+		cfg.FS = disk.OS{}
+	}
+	files, err := cfg.FS.List(cfg.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("list the folder of the log: %w", err)
+	}
+	if !slices.Contains(files, lockName) {
+		return io.NopCloser(nil), nil
+	}
+	return lockFolder(cfg)
 }
 
 func (l *SegmentLog) dumpSegment(ctx context.Context, number uint64, last bool, sum *DumpSummary, visit func(DumpedEntry) error) (err error) {

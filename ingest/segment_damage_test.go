@@ -389,10 +389,24 @@ func TestLock(t *testing.T) {
 			if !errors.Is(err, ingest.ErrLocked) || !strings.Contains(err.Error(), filepath.Join(cfg.Dir, "LOCK")) {
 				t.Fatalf("second opening: %v", err)
 			}
+			if _, err := ingest.Exclude(cfg); !errors.Is(err, ingest.ErrLocked) {
+				t.Fatalf("excluded from a log in use: %v", err)
+			}
 			mustAppend(t, log, entry(1, "the first one goes on"))
 			mustClose(t, log)
 			log = mustOpen(t, cfg)
 			mustClose(t, log)
+			excluded, err := ingest.Exclude(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := ingest.OpenSegments(cfg); !errors.Is(err, ingest.ErrLocked) {
+				t.Fatalf("opened while it is to stand still: %v", err)
+			}
+			if err := excluded.Close(); err != nil {
+				t.Fatal(err)
+			}
+			mustClose(t, mustOpen(t, cfg))
 		})
 	}
 }

@@ -163,12 +163,9 @@ func OpenSegments(cfg SegmentConfig) (*SegmentLog, error) {
 	if err := l.fs.MakeDirectory(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("make the folder of the log: %w", err)
 	}
-	lock, err := l.fs.Lock(l.path(lockName))
-	if errors.Is(err, disk.ErrLocked) {
-		return nil, fmt.Errorf("%w: %s is locked; stop that process or use another folder", ErrLocked, l.path(lockName))
-	}
+	lock, err := lockFolder(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("lock the log: %w", err)
+		return nil, err
 	}
 	l.lock = lock
 	if err := l.recover(); err != nil {
@@ -176,6 +173,19 @@ func OpenSegments(cfg SegmentConfig) (*SegmentLog, error) {
 	}
 	go l.runWriter()
 	return l, nil
+}
+
+// lockFolder takes the lock of the log's folder. cfg.FS must be set.
+func lockFolder(cfg SegmentConfig) (io.Closer, error) {
+	name := filepath.Join(cfg.Dir, lockName)
+	lock, err := cfg.FS.Lock(name)
+	if errors.Is(err, disk.ErrLocked) {
+		return nil, fmt.Errorf("%w: %s is locked; stop that process or use another folder", ErrLocked, name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock the log: %w", err)
+	}
+	return lock, nil
 }
 
 // CleanStart reports whether the log was closed in order before it was opened (or is new).

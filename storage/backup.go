@@ -371,6 +371,9 @@ func (c *copier) sweep() error {
 
 func readManifest(folder string) (b Backup, err error) {
 	text, err := os.ReadFile(filepath.Join(folder, manifestName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return b, fmt.Errorf("%s is no backup: %s is missing: %w", folder, manifestName, fs.ErrNotExist)
+	}
 	if err != nil {
 		return b, fmt.Errorf("read the backup's manifest: %w", err)
 	}

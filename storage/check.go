@@ -35,9 +35,15 @@ type CheckReport struct {
 
 // Check reads all that a stopped node keeps: every group of the log with its checksum, every block of the state with its
 // own, every document; and holds the state against the log, key by key, and its vector against the log's bounds. What is
-// wrong is in the report; the error is for what keeps the check from going on. It changes nothing.
-func Check(ctx context.Context, cfg Config, log ingest.SegmentConfig) (*CheckReport, error) {
+// wrong is in the report; the error is for what keeps the check from going on, such as a node that runs
+// (ingest.ErrLocked). It changes nothing.
+func Check(ctx context.Context, cfg Config, log ingest.SegmentConfig) (report *CheckReport, err error) {
 	cfg = cfg.withDefaults()
+	lock, err := ingest.Exclude(log)
+	if err != nil {
+		return &CheckReport{}, err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
 	c := &check{ctx: ctx, cfg: cfg, log: log, report: &CheckReport{}, seed: maphash.MakeSeed()}
 	c.indexes = &indexCheck{seed: c.seed, indexes: map[matcher.CollectionID][]*checkedIndex{}}
 	if err := c.checkLog(); err != nil {

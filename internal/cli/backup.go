@@ -162,8 +162,8 @@ func (p Program) dataCommand() *cobra.Command {
 		Use:   "check FOLDER",
 		Short: "Read everything in the data folder of a stopped server and check that it fits together",
 		Long: `Read everything in the data folder of a stopped server: every group of the log and every block of the documents with its
-checksum, every document, and for each document whether it is what the log last made of it. It changes nothing. Exit code
-1 if anything is wrong.`,
+checksum, every document, and for each document whether it is what the log last made of it. It changes nothing, and no
+server can start in the folder meanwhile. Exit code 1 if anything is wrong.`,
 		Args: exactly("a data folder"),
 		RunE: func(cmd *cobra.Command, args []string) error { return p.checkData(cmd.Context(), args[0]) },
 	})
@@ -192,7 +192,7 @@ func (p Program) checkData(ctx context.Context, folder string) error {
 		return err
 	}
 	if report.ProblemCount > 0 {
-		return fmt.Errorf("%d problems; restore a backup, or ask for help before anything is changed", report.ProblemCount)
+		return fmt.Errorf("%s; restore a backup, or ask for help before anything is changed", count(report.ProblemCount, "problem"))
 	}
 	_, err = fmt.Fprintln(p.Stdout, "all is well")
 	return err

@@ -72,6 +72,9 @@ func TestBackupAndRestore(t *testing.T) {
 	fails("cannot be reached", "backup", folder, "--admin-url", "http://127.0.0.1:1")
 	fails("refused", "backup", folder, "--admin-url", url) // the public port takes none
 	fails("no data folder", "data", "check", base)
+	fails("in use by another process", "data", "check", data)
+	fails("is no backup", "backup", data, "--verify")
+	fails("is no backup", "restore", data, "--data", restored)
 
 	ok("restored to "+restored, "restore", folder, "--data", restored)
 	fails("not empty", "restore", folder, "--data", restored)

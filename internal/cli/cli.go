@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,11 +103,13 @@ func (p Program) command() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "freshet",
 		Short:         "An open live-query system: register a query once, get every change of its result",
+		Version:       p.Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
 		RunE:          group,
 	}
+	root.SetVersionTemplate("freshet {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(p.serveCommand(), p.subCommand(), p.matchCommand(), p.importCommand(), p.exportCommand(), p.backupCommand(), p.restoreCommand(), p.dataCommand(), p.logCommand(),
 		p.configCommand(), p.versionCommand())
@@ -122,8 +125,13 @@ func group(cmd *cobra.Command, args []string) error {
 	for _, c := range cmd.Commands() {
 		known = append(known, c.Name())
 	}
-	return usagef("the command %q is unknown%s; `%s --help` lists the commands",
-		args[0], config.DidYouMean(args[0], known, ""), cmd.CommandPath())
+	return usagef("the command %q is unknown%s `%s --help` lists the commands",
+		args[0], didYouMean(args[0], known, ""), cmd.CommandPath())
+}
+
+// didYouMean asks whether the nearest known name was meant. Another clause may follow.
+func didYouMean(name string, known []string, prefix string) string {
+	return cmp.Or(config.DidYouMean(name, known, prefix), ";")
 }
 
 // exactly refuses any other number of arguments, by their names.
@@ -146,7 +154,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-	return usagef("the flag --%s is unknown%s; `%s --help` lists the flags", name, config.DidYouMean(name, known, "--"), cmd.CommandPath())
+	return usagef("the flag --%s is unknown%s `%s --help` lists the flags", name, didYouMean(name, known, "--"), cmd.CommandPath())
 }
 
 func (p Program) versionCommand() *cobra.Command {

@@ -63,7 +63,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"serve --dev --listen 0.0.0.0:4680", ExitUsage, "other machines"},
 		{"serve --config /nowhere.yaml", ExitUsage, "/nowhere.yaml"},
 		{"serve extra", ExitUsage, `takes no argument "extra"`},
-		{"srve", ExitUsage, `the command "srve" is unknown; did you mean serve?`},
+		{"srve", ExitUsage, `the command "srve" is unknown; did you mean serve? ` + "`freshet --help`"},
 		{"config chek", ExitUsage, `the command "chek" is unknown; did you mean check?`},
 		{"config check --log-partitions 0", ExitUsage, "from 1 to 4096"},
 		{"sub", ExitUsage, "needs the name of a collection"},
@@ -93,7 +93,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 
 func TestServeGetsTheSettings(t *testing.T) {
 	t.Parallel()
-	r := invoke(t, []string{"FRESHET_CACHE_BYTES=2MiB", "FRESHET_CACH_BYTES=1"},
+	r := invoke(t, []string{"FRESHET_CACHE_BYTES=2MiB", "FRESHET_CACH_BYTES=1", urlEnv + "=x", tokenEnv + "=x", adminURLEnv + "=x"},
 		"serve", "--dev", "--origin", "https://a.example", "--origin=https://b.example", "--listen", "127.0.0.1:0", "--dev=true")
 	if r.code != ExitOK || r.served == nil {
 		t.Fatalf("exit %d: %s", r.code, r.stderr)
@@ -104,6 +104,9 @@ func TestServeGetsTheSettings(t *testing.T) {
 	}
 	if !strings.Contains(r.stderr, `"level":"warn"`) || !strings.Contains(r.stderr, "did you mean FRESHET_CACHE_BYTES?") {
 		t.Errorf("no warning: %s", r.stderr)
+	}
+	if strings.Count(r.stderr, "is unknown") != 1 {
+		t.Errorf("the variables of the client commands are none of the server's business: %s", r.stderr)
 	}
 	if r := invoke(t, []string{"FRESHET_DEV=true"}, "serve", "--dev=false"); r.served == nil || r.served.Dev {
 		t.Error("--dev=false does not win over the environment")
@@ -141,8 +144,10 @@ func TestHelpNamesEverySetting(t *testing.T) {
 	if r := invoke(t, nil, "completion", "bash"); r.code != ExitOK || !strings.Contains(r.stdout, "freshet") {
 		t.Errorf("completion: exit %d", r.code)
 	}
-	if r := invoke(t, nil, "version"); r.stdout != "freshet 1.2.3\n" {
-		t.Errorf("version: %q", r.stdout)
+	for _, args := range []string{"version", "--version"} {
+		if r := invoke(t, nil, args); r.code != ExitOK || r.stdout != "freshet 1.2.3\n" {
+			t.Errorf("%s: exit %d, %q", args, r.code, r.stdout)
+		}
 	}
 }
 

@@ -55,7 +55,7 @@ it. _rev, _createdAt and _updatedAt are left out unless --metadata asks for them
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&o.filter, "filter", "", "filter in MongoDB's language, a `JSON` object; none: every document")
+	flags.StringVar(&o.filter, "filter", "", "filter in MongoDB's language, a `JSON` object or @FILE with one; none: every document")
 	flags.StringVar(&o.sort, "sort", "", "sort, an `ORDER` such as -date,title or {\"date\":-1,\"title\":1}; none: by _id")
 	flags.IntVar(&o.limit, "limit", 0, "write at most `N` documents")
 	flags.StringVar(&o.fields, "fields", "", "write only these `FIELDS`, such as title,author.name or {\"title\":1}; csv: columns, with types or without")
@@ -84,8 +84,12 @@ func (o *exportOptions) plan(p Program) (plan exportPlan, err error) {
 		return plan, err
 	}
 	plan.query = client.Query{Collection: o.collection, Limit: o.limit}
-	if o.filter != "" {
-		if plan.query.Filter, err = jsonOption("--filter", o.filter, '{'); err != nil {
+	filter, err := textOption("--filter", o.filter)
+	if err != nil {
+		return plan, err
+	}
+	if filter != "" {
+		if plan.query.Filter, err = jsonOption("--filter", filter, '{'); err != nil {
 			return plan, err
 		}
 	}
@@ -185,10 +189,10 @@ func (p Program) export(ctx context.Context, o exportOptions) error {
 		return o.hint(err)
 	}
 	if o.out == "" {
-		p.notice("%d documents, %s", documents, formatSize(out.bytes))
+		p.notice("%s, %s", count(int(documents), "document"), formatSize(out.bytes))
 		return nil
 	}
-	_, err = fmt.Fprintf(p.Stdout, "%d documents, %s, in %s\n", documents, formatSize(out.bytes), o.out)
+	_, err = fmt.Fprintf(p.Stdout, "%s, %s, in %s\n", count(int(documents), "document"), formatSize(out.bytes), o.out)
 	return err
 }
 

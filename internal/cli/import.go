@@ -88,6 +88,7 @@ type importOptions struct {
 	collection, file string
 	format, mode     string
 	resume           string
+	create           bool
 	maxErrors        int64
 }
 
@@ -127,6 +128,7 @@ time and for standard input too.`,
 	flags.StringVar(&o.format, "format", "", "`FORMAT` of the file: ndjson, extjson or csv")
 	flags.StringVar(&o.mode, "mode", transfer.Insert, "`MODE`: insert (a document that is there fails), upsert (it is replaced), replace (one that is missing fails)")
 	flags.StringVar(&o.resume, "resume", "", "keep the progress in `FILE`, and go on from there where it exists")
+	flags.BoolVar(&o.create, "create", false, "create the collection where it is missing")
 	flags.Int64Var(&o.maxErrors, "max-errors", 1000, "give up when more than `N` documents failed; 0: never")
 	p.serverFlags(flags, &o.serverOptions)
 	return cmd
@@ -184,6 +186,11 @@ func (p Program) importFile(ctx context.Context, o importOptions) (err error) {
 		}
 		im.Seed, im.Skip, im.SkipSum = progress.Seed, progress.Counts, progress.Sum
 	}
+	if o.create {
+		if err := transfer.CreateCollection(ctx, o.url, o.token, o.collection); err != nil {
+			return o.hint(err)
+		}
+	}
 	return p.runImport(ctx, o, im, progress, func(b *bar) { b.show(in.bytes.Load(), size) })
 }
 
@@ -227,7 +234,7 @@ func (p Program) runImport(ctx context.Context, o importOptions, im *transfer.Im
 		err = errors.Join(err, save())
 	}
 	bar.end()
-	summary := fmt.Sprintf("%d documents: %d inserted, %d replaced, %d failed", c.Records, c.Inserted, c.Replaced, c.Failed)
+	summary := fmt.Sprintf("%s: %d inserted, %d replaced, %d failed", count(int(c.Records), "document"), c.Inserted, c.Replaced, c.Failed)
 	if c.Repeated > 0 {
 		summary += fmt.Sprintf(", %d there from an earlier run", c.Repeated)
 	}
@@ -239,6 +246,9 @@ func (p Program) runImport(ctx context.Context, o importOptions, im *transfer.Im
 		if began > 0 {
 			err = fmt.Errorf("%w, %d of them by the runs before", err, began)
 		}
+	}
+	if missing := (*client.Problem)(nil); errors.As(err, &missing) && missing.Code == "collection-not-found" {
+		err = fmt.Errorf("%w; --create creates it", err)
 	}
 	return o.hint(err)
 }

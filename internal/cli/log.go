@@ -45,10 +45,12 @@ error says how much there is, and where a torn group begins; a damaged file is a
 			return p.dumpLog(cmd.Context(), args[0], d)
 		},
 	}
-	c.Flags().IntVar(&d.partition, "partition", -1, "only this log partition; 0 is the control partition")
-	c.Flags().Uint64Var(&d.from, "from", 0, "only from this offset on, in each log partition")
-	c.Flags().IntVar(&d.limit, "limit", 0, "at most this many records; 0 is no limit")
-	c.Flags().BoolVar(&d.documents, "documents", false, "with the documents before and after each write")
+	flags := c.Flags()
+	flags.SortFlags = false
+	flags.IntVar(&d.partition, "partition", -1, "only log partition `N`; 0 is the control partition, -1 all")
+	flags.Uint64Var(&d.from, "from", 0, "only from offset `N` on, in each log partition")
+	flags.IntVar(&d.limit, "limit", 0, "at most `N` records; 0: no limit")
+	flags.BoolVar(&d.documents, "documents", false, "with the documents before and after each write")
 	return c
 }
 

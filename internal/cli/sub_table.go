@@ -143,7 +143,7 @@ func (l *liveTable) lost(cause error, wait time.Duration) {
 
 // draw shows the view. l.mu is held.
 func (l *liveTable) draw(now time.Time) {
-	parts := []string{count(len(l.view.Documents)), l.event}
+	parts := []string{count(len(l.view.Documents), "document"), l.event}
 	if l.notice != "" {
 		parts = []string{parts[0], l.notice}
 	} else if !l.moved.IsZero() {
@@ -160,13 +160,6 @@ func (l *liveTable) draw(now time.Time) {
 	if err := l.screen.Draw(t.Lines(rows, width, height)); err != nil && l.failed == nil {
 		l.failed = fmt.Errorf("write to the terminal: %w", err)
 	}
-}
-
-func count(documents int) string {
-	if documents == 1 {
-		return "1 document"
-	}
-	return fmt.Sprintf("%d documents", documents)
 }
 
 // close leaves the table as it is on the terminal.

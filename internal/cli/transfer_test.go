@@ -80,11 +80,11 @@ func TestImportModes(t *testing.T) {
 		errors     string
 	}{
 		{"", "{\"_id\":\"a\",\"n\":1}\nno\n{\"_id\":\"b\",\"_meta\":1}\n{\"n\":2}\n", ExitFailure, "4 documents: 2 inserted, 0 replaced, 2 failed", "line 3: The field _meta"},
-		{"", "{\"_id\":\"a\",\"n\":2}\n", ExitFailure, "1 documents: 0 inserted, 0 replaced, 1 failed", "line 1: A document with this _id exists"},
+		{"", "{\"_id\":\"a\",\"n\":2}\n", ExitFailure, "1 document: 0 inserted, 0 replaced, 1 failed", "line 1: A document with this _id exists"},
 		{"--mode upsert", "{\"_id\":\"a\",\"n\":3}\n{\"_id\":\"c\"}\n{\"n\":4}\n", ExitOK, "3 documents: 2 inserted, 1 replaced, 0 failed", ""},
 		{"--mode replace", "{\"_id\":\"a\",\"n\":5}\n{\"_id\":\"z\"}\n{\"n\":4}\n", ExitFailure, "3 documents: 0 inserted, 1 replaced, 2 failed", "line 3: The field _id"},
 		{"--max-errors 1", "x\nx\nx\nx\n", ExitFailure, "2 documents: 0 inserted, 0 replaced, 2 failed", "too many documents failed: more than 1"},
-		{"--format extjson", `[{"_id":{"$numberInt":"5"}},{]`, ExitFailure, "1 documents: 1 inserted, 0 replaced, 0 failed", "ends within a document"},
+		{"--format extjson", `[{"_id":{"$numberInt":"5"}},{]`, ExitFailure, "1 document: 1 inserted, 0 replaced, 0 failed", "ends within a document"},
 		{"", "", ExitOK, "0 documents: 0 inserted", ""},
 	}
 	for i, step := range steps {
@@ -437,5 +437,30 @@ func TestResumeWantsTheSameFile(t *testing.T) {
 	r := invoke(t, []string{"FRESHET_URL=" + url}, "export", "things", "--fields", "n", "--format", "csv")
 	if strings.Count(r.stdout, "\n") != 4 {
 		t.Errorf("%s%s", r.stdout, r.stderr)
+	}
+}
+
+// Without --dev nothing makes a collection by the way: an import says so, and makes it where it is asked to.
+func TestImportCreatesTheCollection(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	_, url := serve(t, data)
+	token, err := os.ReadFile(filepath.Join(data, "root.token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := writeFile(t, filepath.Join(t.TempDir(), "a.ndjson"), `{"_id":"a"}`+"\n")
+	environ := []string{urlEnv + "=" + url}
+	if r := invoke(t, environ, "import", "pages", file, "--create"); r.code != ExitFailure || !strings.Contains(r.stderr, tokenEnv) {
+		t.Fatalf("without a token: exit %d, %q", r.code, r.stderr)
+	}
+	environ = append(environ, tokenEnv+"="+strings.TrimSpace(string(token)))
+	if r := invoke(t, environ, "import", "pages", file); r.code != ExitFailure || !strings.Contains(r.stderr, "--create") {
+		t.Fatalf("a missing collection: exit %d, %q", r.code, r.stderr)
+	}
+	for range 2 { // made, and there already
+		if r := invoke(t, environ, "import", "pages", file, "--create"); r.code != ExitOK || !strings.HasPrefix(r.stdout, "1 document: 1 inserted") {
+			t.Fatalf("exit %d, %q, %q", r.code, r.stdout, r.stderr)
+		}
 	}
 }

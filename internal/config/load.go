@@ -21,7 +21,7 @@ const (
 )
 
 // foreignVariables begin with FRESHET_ and belong to other parts of the program.
-var foreignVariables = []string{FileEnv, "FRESHET_URL", "FRESHET_TOKEN", "FRESHET_CONFORMANCE"}
+var foreignVariables = []string{FileEnv, "FRESHET_URL", "FRESHET_ADMIN_URL", "FRESHET_TOKEN", "FRESHET_CONFORMANCE"}
 
 // Given is what the command line holds: the value of each flag that was really given, by its name.
 type Given map[string]string

@@ -82,5 +82,6 @@ An unknown flag or key stops the start and names the nearest known one; an unkno
 
 Sizes are bytes, or a whole number with ` + "`KiB`, `MiB` or `GiB`" + `. Durations are written like ` + "`10s`, `1m30s`" + `.
 
-The client commands read ` + "`FRESHET_URL` and `FRESHET_TOKEN`" + `, the address and the access token they use.
+The client commands read ` + "`FRESHET_URL`, `FRESHET_TOKEN` and, for `freshet backup`, `FRESHET_ADMIN_URL`" + `: the addresses and the
+access token that they use.
 `

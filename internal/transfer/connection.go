@@ -199,6 +199,31 @@ func (im *Import) answered(a answer) (over bool, err error) {
 	return true, im.settle(w, a)
 }
 
+// CreateCollection makes a collection without settings. One that is there stays as it is.
+func CreateCollection(ctx context.Context, server, token, collection string) error {
+	to, err := address(server, "db", collection)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, to, nil)
+	if err != nil {
+		return err
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return unanswered(err)
+	}
+	defer func() { _ = response.Body.Close() }() // read only
+	if response.StatusCode >= http.StatusMultipleChoices {
+		_, err := refused(response)
+		return err
+	}
+	return nil
+}
+
 // unanswered tells a server that is not there from one whose answer did not come.
 func unanswered(err error) error {
 	var network *net.OpError

@@ -62,7 +62,7 @@ type Disk struct {
 	names   map[string]*inode
 	durable map[string]*inode
 	pending []nameChange // since the last sync of their directories
-	locked  map[string]bool
+	locked  map[string]bool // the files of locks, and whether one is held
 	steps   int
 	last    Step
 	crashAt int
@@ -280,6 +280,11 @@ func (d *Disk) List(directory string) ([]string, error) {
 			names = append(names, filepath.Base(name))
 		}
 	}
+	for name := range d.locked {
+		if filepath.Dir(name) == filepath.Clean(directory) {
+			names = append(names, filepath.Base(name))
+		}
+	}
 	return names, nil
 }
 
@@ -375,7 +380,7 @@ type unlocker struct {
 func (u unlocker) Close() error {
 	u.disk.mu.Lock()
 	defer u.disk.mu.Unlock()
-	delete(u.disk.locked, u.name)
+	u.disk.locked[u.name] = false
 	return nil
 }
 
