@@ -127,9 +127,9 @@ func frameTruncated(position string) Frame {
 }
 
 // encodeResult writes the documents once, in parts of about partBytes, and closes the parts for each kind. It stops
-// where the text grows beyond maxBytes (0: no bound), and then returns how far it came.
-func encodeResult(q *matcher.Query, docs []*matcher.Document, kinds []resultKind, position string, partBytes, maxBytes int) (parts map[resultKind][]Frame, total int) {
-	parts = make(map[resultKind][]Frame, len(kinds))
+// where the text grows beyond maxBytes (0: no bound), and then returns nil.
+func encodeResult(q *matcher.Query, docs []*matcher.Document, kinds []resultKind, position string, partBytes, maxBytes int) map[resultKind][]Frame {
+	total, parts := 0, make(map[resultKind][]Frame, len(kinds))
 	body := append(make([]byte, 0, 512), resultHead...)
 	finish := func(more bool) {
 		total += len(body) - len(resultHead)
@@ -146,7 +146,7 @@ func encodeResult(q *matcher.Query, docs []*matcher.Document, kinds []resultKind
 		if len(body) >= partBytes {
 			finish(true)
 			if maxBytes > 0 && total > maxBytes {
-				return nil, total
+				return nil
 			}
 		}
 		if len(body) > len(resultHead) {
@@ -156,7 +156,7 @@ func encodeResult(q *matcher.Query, docs []*matcher.Document, kinds []resultKind
 	}
 	finish(false)
 	if maxBytes > 0 && total > maxBytes {
-		return nil, total
+		return nil
 	}
-	return parts, total
+	return parts
 }

@@ -369,7 +369,7 @@ func TestResultTooLarge(t *testing.T) {
 		mustSubscribe(t, session, "s", mustCompile(t, 1, `{}`, "", "", 0, 0))
 		s.settle()
 		fs, err := session.Next(canceled, nil)
-		if err != nil || len(fs) != 2 || !errors.Is(fs[1].Err, ErrResultTooLarge) || !strings.Contains(fs[1].Err.Error(), "maxResultBytes 1000") {
+		if err != nil || len(fs) != 2 || !errors.Is(fs[1].Err, ErrResultTooLarge) || !strings.Contains(fs[1].Err.Error(), "maxResultBytes is 1000") {
 			t.Errorf("got %v, %v", fs, err)
 		}
 	})

@@ -170,10 +170,9 @@ func (r *round) run(ctx context.Context, s Snapshot, cfg *Config) error {
 	if len(r.kinds) == 0 {
 		return nil
 	}
-	parts, total := encodeResult(u.query, documents, r.kinds, r.position, cfg.MaxResultPartBytes, cfg.MaxResultBytes)
+	parts := encodeResult(u.query, documents, r.kinds, r.position, cfg.MaxResultPartBytes, cfg.MaxResultBytes)
 	if parts == nil {
-		return fmt.Errorf("%w: it has passed %d of maxResultBytes %d; narrow the filter, add a limit or name fields",
-			ErrResultTooLarge, total, cfg.MaxResultBytes)
+		return &matcher.BoundError{Err: ErrResultTooLarge, Name: "maxResultBytes", Bound: int64(cfg.MaxResultBytes)}
 	}
 	r.parts = parts
 	return nil

@@ -71,6 +71,9 @@ const (
 // MaxSubscriptions is how many subscriptions a session may have.
 func (h *Hubs) MaxSubscriptions() int { return h.cfg.MaxSubscriptions }
 
+// MaxResultBytes is how many bytes of JSON text the result of a subscription may have.
+func (h *Hubs) MaxResultBytes() int { return h.cfg.MaxResultBytes }
+
 // NewSession makes a session. It must be closed.
 func (h *Hubs) NewSession() *Session {
 	s := &Session{hubs: h, ready: make(chan struct{}, 1), subscriptions: make(map[string]*subscription)}
@@ -108,8 +111,7 @@ func (s *Session) admit(sub *subscription) error {
 	}
 	// Ended subscriptions count until the loop let them go: else subscribe and unsubscribe in turns would pile up.
 	if len(s.subscriptions) >= limit || s.unreleased >= 2*limit {
-		return fmt.Errorf("subscribe %q: %w (maxSubscriptions is %d); unsubscribe some or open another connection",
-			id, ErrTooManySubscriptions, limit)
+		return &matcher.BoundError{Err: ErrTooManySubscriptions, Name: "maxSubscriptions", Bound: int64(limit)}
 	}
 	s.subscriptions[id] = sub
 	s.unreleased++

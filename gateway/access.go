@@ -122,7 +122,7 @@ func loopbackHost(host string) bool {
 
 const (
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-	corsHeaders = "Accept, Authorization, Content-Type, If-Match, If-None-Match, Last-Event-ID, Prefer"
+	corsHeaders = "Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Prefer"
 	corsExposed = "ETag, Location, Retry-After, Freshet-Position"
 )
 

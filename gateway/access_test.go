@@ -116,7 +116,7 @@ func TestCORS(t *testing.T) {
 	s := startServer(t, Config{RootToken: "secret", Origins: []string{"https://app.example.com"}})
 	const app, other = "Origin: https://app.example.com", "Origin: https://other.example.com"
 	r := s.do("OPTIONS", "/v1/db/pages", "", app, "Access-Control-Request-Method: PUT", "Authorization: ").want(204)
-	if r.header.Get("Access-Control-Allow-Origin") != "https://app.example.com" || !strings.Contains(r.header.Get("Access-Control-Allow-Headers"), "If-Match") ||
+	if r.header.Get("Access-Control-Allow-Origin") != "https://app.example.com" || !strings.Contains(r.header.Get("Access-Control-Allow-Headers"), "Idempotency-Key, If-Match") ||
 		r.header.Get("Allow") != "DELETE, GET, HEAD, OPTIONS, POST, PUT" {
 		t.Fatalf("preflight: %v", r.header)
 	}

@@ -25,6 +25,7 @@ var helloLimits = []helloLimit{
 	{"maxQueryNodes", "Operators and values in a filter: `query-too-large`.", func(g *Gateway) int64 { return int64(g.cfg.Limits.MaxQueryNodes) }},
 	{"maxWindow", "skip + limit of a live query, or the documents of a live sort without a limit: `window-too-large`.", func(g *Gateway) int64 { return int64(g.cfg.Limits.MaxWindow) }},
 	{"maxResultDocuments", "Documents of a live result: `result-too-large`.", func(g *Gateway) int64 { return int64(g.cfg.Limits.MaxResultDocuments) }},
+	{"maxResultBytes", "JSON text of a live result: `result-too-large`.", func(g *Gateway) int64 { return int64(g.hubs.MaxResultBytes()) }},
 	{"maxPageDocuments", "Documents of a page of a query's answer; more come by its `next`.", func(*Gateway) int64 { return MaxPageDocuments }},
 	{"maxSubscriptions", "Subscriptions of a session: `too-many-subscriptions`.", func(g *Gateway) int64 { return int64(g.hubs.MaxSubscriptions()) }},
 	{"maxSubscriptionIdBytes", "The id of a subscription: `field-invalid`.", func(*Gateway) int64 { return MaxSubscriptionIDBytes }},

@@ -22,20 +22,20 @@ func TestLimits(t *testing.T) {
 		MaxDocumentBytes: 4000, MaxDocumentDepth: 7, MaxDocumentFields: 50, MaxQueryBytes: 600, MaxQueryNodes: 40, MaxIDBytes: 20,
 		MaxWindow: 10, MaxResultDocuments: 12,
 	}.WithDefaults()
-	s := startServerWith(t, Config{Dev: true, Limits: limits, MaxBodyBytes: 9000, MaxFrameBytes: 5000}, fanout.Config{MaxSubscriptions: 2})
+	s := startServerWith(t, Config{Dev: true, Limits: limits, MaxBodyBytes: 9000, MaxFrameBytes: 5000}, fanout.Config{MaxSubscriptions: 2, MaxResultBytes: 3000})
 	told := s.gateway.limits()
 	for name, want := range map[string]int64{
 		"maxFrameBytes": 5000, "maxBodyBytes": 9000, "maxIdBytes": 20, "maxDocumentBytes": 4000, "maxDocumentDepth": 7,
 		"maxDocumentFields": 50, "maxCollections": storage.MaxCollections, "maxQueryBytes": 600, "maxQueryNodes": 40, "maxWindow": 10,
 		"maxIndexes": storage.MaxIndexes, "maxSessionWrites": MaxSessionWrites, "maxIdempotencyKeyBytes": MaxIdempotencyKeyBytes,
-		"maxResultDocuments": 12, "maxPageDocuments": MaxPageDocuments, "maxSubscriptions": 2, "maxSubscriptionIdBytes": MaxSubscriptionIDBytes,
+		"maxResultDocuments": 12, "maxPageDocuments": MaxPageDocuments, "maxResultBytes": 3000, "maxSubscriptions": 2, "maxSubscriptionIdBytes": MaxSubscriptionIDBytes,
 	} {
 		if told[name] != want {
 			t.Errorf("hello tells %s = %d, want %d", name, told[name], want)
 		}
 	}
-	if len(told) != 17 {
-		t.Errorf("hello tells %d limits, this test knows 17", len(told))
+	if len(told) != 18 {
+		t.Errorf("hello tells %d limits, this test knows 18", len(told))
 	}
 	put := func(id, body string) reply { return s.do("PUT", "/v1/db/pages/"+id, body) }
 	fill := func(n int, one string) string { return strings.TrimSuffix(strings.Repeat(one+",", n), ",") }
@@ -88,12 +88,17 @@ func TestLimits(t *testing.T) {
 	}
 	subscribe("all", "")
 	k.want("subscribed", "all")
-	k.refused("all", "result-too-large")
+	limit("result-too-large", "all", 12)
+	put("big1", fmt.Sprintf(`{"r":4,"text":%q}`, strings.Repeat("x", 1500))).want(201)
+	put("big2", fmt.Sprintf(`{"r":4,"text":%q}`, strings.Repeat("x", 1500))).want(201)
+	subscribe("bytes", `,"filter":{"r":4}`)
+	k.want("subscribed", "bytes")
+	limit("result-too-large", "bytes", 3000)
 	subscribe("two", `,"filter":{"r":2}`)
 	k.want("subscribed", "two")
 	k.want("result", "two")
 	subscribe("three", `,"filter":{"r":3}`)
-	k.refused("three", "too-many-subscriptions")
+	limit("too-many-subscriptions", "three", 2)
 	k.send(`{"type":"pong","x":"%s"}`, strings.Repeat("x", 5000))
 	k.closed(closeLimit)
 }
@@ -121,7 +126,9 @@ func TestDiskFull(t *testing.T) {
 		s.do("PUT", "/v1/db/pages/a", `{"n":2}`), s.do("POST", "/v1/db/pages", `{"n":2}`), s.do("DELETE", "/v1/db/pages/a", ""),
 		s.do("PATCH", "/v1/db/pages/a", `{"$inc":{"n":1}}`), s.do("PUT", "/v1/db/others", ""),
 	} {
-		r.want(http.StatusInsufficientStorage).problem("disk-full")
+		if p := r.want(http.StatusInsufficientStorage).problem("disk-full"); p.Limit != 1000 || !strings.Contains(p.Detail, "(disk.minFreeBytes is 1000)") {
+			t.Errorf("%d, %s", p.Limit, p.Detail)
+		}
 		if seconds, err := strconv.Atoi(r.header.Get("Retry-After")); err != nil || seconds < 1 {
 			t.Errorf("Retry-After %q", r.header.Get("Retry-After"))
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/freshetdb/freshet/fanout"
@@ -131,7 +132,7 @@ func problemf(code, format string, args ...any) *Problem {
 	return &Problem{Code: code, Detail: fmt.Sprintf(format, args...)}
 }
 
-// sentinels maps the errors of storage and fanout to the table.
+// sentinels maps the errors of storage and fanout to the table. The bound of a matcher.BoundError is added to the detail.
 var sentinels = []struct {
 	err    error
 	code   string
@@ -142,18 +143,18 @@ var sentinels = []struct {
 	{storage.ErrRequestReused, "idempotency-key-reused", "A write with this idempotency key was accepted, and it was another request; use a new key."},
 	{storage.ErrCollectionChanged, "write-contended", "The collection was dropped or truncated while the write was being made."},
 	{storage.ErrOverloaded, "overloaded", "Too many writes are waiting; try again a little later."},
-	{storage.ErrDiskFull, "disk-full", "Too little of the server's disk is free; the write was not made."},
+	{storage.ErrDiskFull, "disk-full", "Too little of the server's disk is free, and the write was not made; make room, or lower the bound."},
 	{storage.ErrOutcomeUnknown, "outcome-unknown", "The write may or may not have been made."},
 	{storage.ErrStopped, "draining", "The server is stopping."},
 	{storage.ErrTooManyCollections, "too-many-collections", "The app has as many collections as it may have; drop one first."},
 	{storage.ErrIndexNotFound, "index-not-found", "The index does not exist."},
-	{storage.ErrTooManyIndexes, "too-many-indexes", "The collection has " + strconv.Itoa(storage.MaxIndexes) + " indexes, as many as it may have (MaxIndexes); drop one first."},
+	{storage.ErrTooManyIndexes, "too-many-indexes", "The collection has as many indexes as it may have; drop one first."},
 	{storage.ErrResultTooLarge, "result-too-large", "The result has too many documents; add a limit or a narrower filter."},
 	{fanout.ErrResultTooLarge, "result-too-large", "The result has too many bytes; add a limit, a narrower filter, or fields."},
 	{fanout.ErrReadOverrun, "result-unsteady", "The result changed faster than it could be read; subscribe again."},
 	{fanout.ErrStopped, "draining", "The server is stopping."},
 	{fanout.ErrIDInUse, "id-in-use", "A subscription of this session has this id."},
-	{fanout.ErrTooManySubscriptions, "too-many-subscriptions", "This session has as many subscriptions as it may have."},
+	{fanout.ErrTooManySubscriptions, "too-many-subscriptions", "This session has as many subscriptions as it may have; unsubscribe some, or open another session."},
 	{fanout.ErrCollectionDropped, "collection-dropped", "The collection was dropped."},
 	{context.Canceled, "draining", "The server is stopping."}, // or the client went away, and nobody reads it
 }
@@ -172,7 +173,12 @@ func problemOf(err error) *Problem {
 	}
 	for _, s := range sentinels {
 		if errors.Is(err, s.err) {
-			return &Problem{Code: s.code, Detail: s.detail, Underlying: err}
+			p := &Problem{Code: s.code, Detail: s.detail, Underlying: err}
+			if passed := (*matcher.BoundError)(nil); errors.As(err, &passed) {
+				p.Limit = passed.Bound
+				p.Detail = fmt.Sprintf("%s (%s is %d).", strings.TrimSuffix(p.Detail, "."), passed.Name, passed.Bound)
+			}
+			return p
 		}
 	}
 	return &Problem{Code: "internal", Detail: "The server failed to answer; its log says why.", Underlying: err}

@@ -35,3 +35,14 @@ func (e *Error) Error() string {
 	}
 	return fmt.Sprintf("%s: %s", e.Path, e.Detail)
 }
+
+// BoundError is an error of any room that says that a bound was passed, and which.
+type BoundError struct {
+	Err   error  // what happened
+	Name  string // of the bound: the key of its setting, or the constant
+	Bound int64
+}
+
+func (e *BoundError) Error() string { return fmt.Sprintf("%v (%s is %d)", e.Err, e.Name, e.Bound) }
+
+func (e *BoundError) Unwrap() error { return e.Err }

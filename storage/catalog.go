@@ -224,7 +224,7 @@ func (c *catalog) put(p putCollection) (*catalog, controlResult) {
 	next := c.clone()
 	if !exists {
 		if c.count(p.App) >= MaxCollections {
-			return c, controlResult{err: ErrTooManyCollections}
+			return c, controlResult{err: &matcher.BoundError{Err: ErrTooManyCollections, Name: "MaxCollections", Bound: MaxCollections}}
 		}
 		id = next.nextID
 		next.nextID++

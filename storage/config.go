@@ -2,7 +2,6 @@ package storage
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -12,7 +11,7 @@ import (
 var (
 	ErrCollectionNotFound = errors.New("the collection does not exist")
 	ErrCollectionChanged  = errors.New("the collection was dropped or truncated meanwhile")
-	ErrTooManyCollections = fmt.Errorf("an app holds at most %d collections", MaxCollections)
+	ErrTooManyCollections = errors.New("the app has too many collections")
 	ErrOverloaded         = errors.New("too many writes are waiting")
 	ErrContended          = errors.New("other writes to the document came first")
 	ErrRequestReused      = errors.New("the request id was used for another request")

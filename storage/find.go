@@ -89,7 +89,7 @@ func (r *result) offer(d *matcher.Document) error {
 	r.found = append(r.found, found{key, d})
 	if r.want == 0 {
 		if len(r.found) > r.bound+r.find.Skip {
-			return fmt.Errorf("%w: more than %d; narrow the filter or give a limit", ErrResultTooLarge, r.bound)
+			return &matcher.BoundError{Err: ErrResultTooLarge, Name: "maxResultDocuments", Bound: int64(r.bound)}
 		}
 		return nil
 	}

@@ -21,7 +21,7 @@ const (
 var (
 	ErrIndexNotFound  = errors.New("the index does not exist")
 	ErrIndexDamaged   = errors.New("the index is damaged: drop it and create it again")
-	ErrTooManyIndexes = fmt.Errorf("a collection has at most %d indexes", MaxIndexes)
+	ErrTooManyIndexes = errors.New("the collection has too many indexes")
 )
 
 // IndexDefinition is an index as a client defined it.
@@ -110,7 +110,7 @@ func (c Collection) withIndex(x Index) (_ Collection, created bool, err error) {
 	case at >= 0 && c.Indexes[at].same(x):
 		return c, false, nil
 	case at < 0 && len(c.Indexes) >= MaxIndexes:
-		return c, false, ErrTooManyIndexes
+		return c, false, &matcher.BoundError{Err: ErrTooManyIndexes, Name: "MaxIndexes", Bound: MaxIndexes}
 	}
 	c.NextIndex++
 	x.ID = c.NextIndex
@@ -141,7 +141,7 @@ func (c Collection) withIndexes(definitions []IndexDefinition) (Collection, erro
 			return c, err
 		}
 		if len(next.Indexes) > MaxIndexes {
-			return c, ErrTooManyIndexes
+			return c, &matcher.BoundError{Err: ErrTooManyIndexes, Name: "MaxIndexes", Bound: MaxIndexes}
 		}
 	}
 	return next, nil

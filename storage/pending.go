@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"fmt"
 	"sync"
 
 	"github.com/freshetdb/freshet/matcher"
@@ -83,9 +82,9 @@ func (p *pending) put(r *request, seen *standing) (place, error) {
 	case p.closed != nil:
 		return placed, p.closed
 	case p.requests >= MaxWaitingWrites:
-		return placed, fmt.Errorf("%w (%d)", ErrOverloaded, MaxWaitingWrites)
+		return placed, &matcher.BoundError{Err: ErrOverloaded, Name: "MaxWaitingWrites", Bound: MaxWaitingWrites}
 	case p.bytes+int64(r.bytes) > MaxWaitingBytes && p.requests > 0:
-		return placed, fmt.Errorf("%w (%d bytes)", ErrOverloaded, MaxWaitingBytes)
+		return placed, &matcher.BoundError{Err: ErrOverloaded, Name: "MaxWaitingBytes", Bound: MaxWaitingBytes}
 	}
 	if seen != nil {
 		if where := p.advance(r, seen); where != placed {

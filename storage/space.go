@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/freshetdb/freshet/matcher"
 )
 
 // ErrDiskFull says that a write was not taken because too little of the disk is free. It was not made.
@@ -136,7 +138,7 @@ func (w *space) refuse() error {
 		return nil
 	}
 	w.metrics.WritesDiskFull.Add(1)
-	return fmt.Errorf("%w: less than %d bytes are free; make room or lower the bound", ErrDiskFull, w.config.MinFreeBytes)
+	return &matcher.BoundError{Err: ErrDiskFull, Name: "disk.minFreeBytes", Bound: w.config.MinFreeBytes}
 }
 
 // freeBytes is what the file system says is free for this process, in bytes.

@@ -61,7 +61,7 @@ type Disk struct {
 	mu      sync.Mutex
 	names   map[string]*inode
 	durable map[string]*inode
-	pending []nameChange // since the last sync of their directories
+	pending []nameChange    // since the last sync of their directories
 	locked  map[string]bool // the files of locks, and whether one is held
 	steps   int
 	last    Step
