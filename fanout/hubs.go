@@ -69,6 +69,9 @@ func New(cfg Config, store Store) *Hubs {
 	}
 }
 
+// Config is the configuration with its defaults.
+func (h *Hubs) Config() Config { return h.cfg }
+
 // Run serves subscriptions until ctx ends, and then ends all sessions with ErrStopped. It fails where the store does.
 func (h *Hubs) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)

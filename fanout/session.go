@@ -68,12 +68,6 @@ const (
 	placeLive          // gets every frame, unless muted
 )
 
-// MaxSubscriptions is how many subscriptions a session may have.
-func (h *Hubs) MaxSubscriptions() int { return h.cfg.MaxSubscriptions }
-
-// MaxResultBytes is how many bytes of JSON text the result of a subscription may have.
-func (h *Hubs) MaxResultBytes() int { return h.cfg.MaxResultBytes }
-
 // NewSession makes a session. It must be closed.
 func (h *Hubs) NewSession() *Session {
 	s := &Session{hubs: h, ready: make(chan struct{}, 1), subscriptions: make(map[string]*subscription)}

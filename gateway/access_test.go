@@ -158,9 +158,19 @@ func TestHealth(t *testing.T) {
 	s.do(http.MethodHead, "/readyz", "").want(200)
 	s.send(s.request("GET", s.admin+"/v1/db", "")).problem("route-not-found")
 	text := s.send(s.request("GET", s.admin+"/metrics", "")).want(200).body
-	for _, name := range []string{"freshet_gateway_connections", "freshet_storage_writes_accepted_total", "freshet_fanout_subscriptions", "go_goroutines"} {
-		if !strings.Contains(text, "\n"+name) {
-			t.Errorf("no metric %s", name)
+	for _, want := range []string{
+		"freshet_gateway_connections ", "freshet_storage_writes_accepted_total 0", "freshet_fanout_subscriptions 0", "freshet_ingest_failed 0",
+		"freshet_ingest_sync_seconds_total ", `freshet_gateway_limit{name="maxQueueBytes"} 4.194304e+06`, `freshet_gateway_build_info{version="dev"} 1`, "go_goroutines ",
+	} {
+		if !strings.Contains(text, "\n"+want) {
+			t.Errorf("no metric %s in %s", want, text)
+		}
+	}
+	families, err := s.gateway.metrics.registry.Gather()
+	must(t, err)
+	for _, family := range families {
+		if strings.HasPrefix(family.GetName(), "freshet_") && !strings.HasSuffix(family.GetHelp(), ".") {
+			t.Errorf("%s: the help is %q; a field of Metrics has a tag `help` with a sentence", family.GetName(), family.GetHelp())
 		}
 	}
 }

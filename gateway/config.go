@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/freshetdb/freshet/ingest"
 	"github.com/freshetdb/freshet/matcher"
 )
 
@@ -35,6 +36,8 @@ type Config struct {
 	Limits matcher.Limits
 	// Log takes faults of the server. The zero value drops them.
 	Log zerolog.Logger
+	// LogMetrics are those of the change log, for the metrics page; nil: none.
+	LogMetrics *ingest.Metrics
 
 	// HeartbeatInterval is how often an open WebSocket is pinged; one that is silent for more than twice as long is
 	// closed (default 25 s). Shorter finds dead clients sooner and costs a frame per client each time.

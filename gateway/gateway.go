@@ -48,6 +48,11 @@ func New(cfg Config, store *storage.Store, hubs *fanout.Hubs) *Gateway {
 	}
 	g.metrics = newMetrics(&g.connections)
 	g.metrics.registry.MustRegister(newStructCollector("storage", store.Metrics()), newStructCollector("fanout", hubs.Metrics()))
+	if cfg.LogMetrics != nil {
+		g.metrics.registry.MustRegister(newStructCollector("ingest", cfg.LogMetrics))
+	}
+	g.metrics.tellLimits(g.bounds())
+	g.metrics.build.WithLabelValues(g.cfg.Version).Set(1)
 	g.background, g.cancel = context.WithCancel(context.Background())
 	return g
 }

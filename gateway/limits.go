@@ -25,10 +25,23 @@ var helloLimits = []helloLimit{
 	{"maxQueryNodes", "Operators and values in a filter: `query-too-large`.", func(g *Gateway) int64 { return int64(g.cfg.Limits.MaxQueryNodes) }},
 	{"maxWindow", "skip + limit of a live query, or the documents of a live sort without a limit: `window-too-large`.", func(g *Gateway) int64 { return int64(g.cfg.Limits.MaxWindow) }},
 	{"maxResultDocuments", "Documents of a live result: `result-too-large`.", func(g *Gateway) int64 { return int64(g.cfg.Limits.MaxResultDocuments) }},
-	{"maxResultBytes", "JSON text of a live result: `result-too-large`.", func(g *Gateway) int64 { return int64(g.hubs.MaxResultBytes()) }},
+	{"maxResultBytes", "JSON text of a live result: `result-too-large`.", func(g *Gateway) int64 { return int64(g.hubs.Config().MaxResultBytes) }},
 	{"maxPageDocuments", "Documents of a page of a query's answer; more come by its `next`.", func(*Gateway) int64 { return MaxPageDocuments }},
-	{"maxSubscriptions", "Subscriptions of a session: `too-many-subscriptions`.", func(g *Gateway) int64 { return int64(g.hubs.MaxSubscriptions()) }},
+	{"maxSubscriptions", "Subscriptions of a session: `too-many-subscriptions`.", func(g *Gateway) int64 { return int64(g.hubs.Config().MaxSubscriptions) }},
 	{"maxSubscriptionIdBytes", "The id of a subscription: `field-invalid`.", func(*Gateway) int64 { return MaxSubscriptionIDBytes }},
+}
+
+// bounds are all bounds that the gateway knows, for the metrics page: beside those of hello, what fills up unseen by clients.
+func (g *Gateway) bounds() map[string]int64 {
+	bounds, hubs := g.limits(), g.hubs.Config()
+	bounds["maxConnections"] = int64(g.cfg.MaxConnections)
+	bounds["maxQueueBytes"] = int64(hubs.MaxQueueBytes)
+	bounds["maxHeldBytes"] = int64(hubs.MaxHeldBytes)
+	bounds["maxResumeBytes"] = int64(hubs.MaxResumeBytes)
+	bounds["maxReads"] = int64(hubs.MaxReads)
+	bounds["maxWaitingWrites"] = storage.MaxWaitingWrites
+	bounds["maxWaitingBytes"] = storage.MaxWaitingBytes
+	return bounds
 }
 
 // limits are the values of the table.

@@ -21,6 +21,8 @@ type metrics struct {
 	frameBytes   prometheus.Counter
 	writeRetries prometheus.Counter
 	bulkWaits    prometheus.Counter
+	limit        *prometheus.GaugeVec // by name
+	build        *prometheus.GaugeVec // by version
 }
 
 func newMetrics(connections *atomic.Int64) *metrics {
@@ -44,11 +46,19 @@ func newMetrics(connections *atomic.Int64) *metrics {
 		writeRetries: counter("write_retries_total", "Writes made anew because their collection was dropped or truncated meanwhile."),
 		bulkWaits:    counter("bulk_waits_total", "Times that a line of a bulk request waited because too many writes were waiting."),
 	}
+	m.limit = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: space, Subsystem: part, Name: "limit", Help: "Bounds of this server, by name."}, []string{"name"})
+	m.build = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: space, Subsystem: part, Name: "build_info", Help: "1 for the version that runs."}, []string{"version"})
 	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: space, Subsystem: part, Name: "connections", Help: "Open connections of the public port."},
 		func() float64 { return float64(connections.Load()) })
-	m.registry.MustRegister(m.requests, m.problems, m.sockets, m.streams, m.frames, m.frameBytes, m.writeRetries, m.bulkWaits, open,
+	m.registry.MustRegister(m.requests, m.problems, m.sockets, m.streams, m.frames, m.frameBytes, m.writeRetries, m.bulkWaits, m.limit, m.build, open,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+func (m *metrics) tellLimits(bounds map[string]int64) {
+	for name, bound := range bounds {
+		m.limit.WithLabelValues(name).Set(float64(bound))
+	}
 }
 
 func (m *metrics) sentFrames(frames, bytes int) {
@@ -56,8 +66,9 @@ func (m *metrics) sentFrames(frames, bytes int) {
 	m.frameBytes.Add(float64(bytes))
 }
 
-// structCollector publishes a package's struct of atomics: an atomic.Int64 as a gauge, an atomic.Uint64 as a counter,
-// named freshet_<package>_<field in snake case>.
+// structCollector publishes a package's struct of atomics: an atomic.Int64 or atomic.Bool as a gauge, an atomic.Uint64 as a
+// counter, named freshet_<package>_<field in snake case>, with the field's tag `help`. A counter of nanoseconds (...Nanos) is
+// published in seconds.
 type structCollector struct {
 	values []structValue
 }
@@ -80,12 +91,23 @@ func newStructCollector(part string, pointer any) *structCollector {
 		case *atomic.Int64:
 			value.read = func() float64 { return float64(field.Load()) }
 		case *atomic.Uint64:
+			unit := 1.0
+			if nanos, ok := strings.CutSuffix(full, "_nanos"); ok {
+				full, unit = nanos+"_seconds", 1e9
+			}
 			value.kind, full = prometheus.CounterValue, full+"_total"
-			value.read = func() float64 { return float64(field.Load()) }
+			value.read = func() float64 { return float64(field.Load()) / unit }
+		case *atomic.Bool:
+			value.read = func() float64 {
+				if field.Load() {
+					return 1
+				}
+				return 0
+			}
 		default:
 			continue
 		}
-		value.description = prometheus.NewDesc(full, "See "+part+".Metrics."+name+".", nil, nil)
+		value.description = prometheus.NewDesc(full, structure.Type().Field(i).Tag.Get("help"), nil, nil)
 		s.values = append(s.values, value)
 	}
 	return s

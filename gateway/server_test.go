@@ -80,6 +80,7 @@ func startServerOn(t testing.TB, public, admin net.Listener, cfg Config, hubsCon
 	log, err := ingest.OpenSegments(ingest.SegmentConfig{Dir: dir + "/log", LogPartitions: 2, SegmentBytes: 4 << 20, NoSync: true})
 	must(t, err)
 	must(t, os.MkdirAll(dir+"/state", 0o700))
+	cfg.LogMetrics = log.Metrics()
 	cfg.Log = zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel)
 	hubsConfig.Limits = cfg.Limits
 	storeConfig := storage.Config{Dir: dir + "/state", Limits: cfg.Limits, CacheBytes: 8 << 20}

@@ -2,18 +2,18 @@ package ingest
 
 import "sync/atomic"
 
-// Metrics counts what the embedded log did since it was opened.
+// Metrics counts what the embedded log does. All fields may be read at any time. The tags are what the metrics page says.
 type Metrics struct {
-	Groups      atomic.Int64 // freshet_ingest_appended_groups: groups made durable
-	Entries     atomic.Int64 // freshet_ingest_appended_entries: entries made durable
-	Bytes       atomic.Int64 // freshet_ingest_written_bytes: bytes written to segments, zeros ahead not counted
-	Writes      atomic.Int64 // freshet_ingest_write_calls: writes, each of all groups that waited
-	Syncs       atomic.Int64 // freshet_ingest_sync_calls: fdatasyncs of segments
-	SyncNanos   atomic.Int64 // freshet_ingest_sync_nanoseconds: time spent in them
-	Segments    atomic.Int64 // freshet_ingest_held_segments: segment files
-	Recycled    atomic.Int64 // freshet_ingest_recycled_segments: segments that were made of a trimmed one's file
-	Waiting     atomic.Int64 // freshet_ingest_waiting_groups: appends that no write has taken yet
-	CutBytes    atomic.Int64 // freshet_ingest_cut_bytes: torn tail that was cut off on open
-	Failed      atomic.Bool  // freshet_ingest_failed: the log accepts nothing more
-	OpenedClean atomic.Bool  // freshet_ingest_opened_clean: the log had been closed in order
+	Groups       atomic.Uint64 `help:"Groups made durable."`
+	Entries      atomic.Uint64 `help:"Entries made durable."`
+	WrittenBytes atomic.Uint64 `help:"Bytes written to segments, zeros ahead not counted."`
+	Writes       atomic.Uint64 `help:"Writes to segments, each of all groups that waited."`
+	Syncs        atomic.Uint64 `help:"Syncs of segments (fdatasync)."`
+	SyncNanos    atomic.Uint64 `help:"Time spent in syncs of segments."`
+	Segments     atomic.Int64  `help:"Segment files now."`
+	Recycled     atomic.Uint64 `help:"Segments that were made of a trimmed one's file."`
+	Waiting      atomic.Int64  `help:"Appends that no write has taken yet."`
+	CutBytes     atomic.Int64  `help:"Bytes of a torn group that the start cut off."`
+	Failed       atomic.Bool   `help:"1 if the log has failed and accepts nothing more."`
+	OpenedClean  atomic.Bool   `help:"1 if the log had been closed in order before this start."`
 }

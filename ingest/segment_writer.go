@@ -286,9 +286,9 @@ func (l *SegmentLog) flush() error {
 	}
 	w.pos = end
 	l.metrics.Writes.Add(1)
-	l.metrics.Bytes.Add(int64(len(w.buf)))
-	l.metrics.Groups.Add(w.groups)
-	l.metrics.Entries.Add(w.entries)
+	l.metrics.WrittenBytes.Add(uint64(len(w.buf)))
+	l.metrics.Groups.Add(uint64(w.groups))
+	l.metrics.Entries.Add(uint64(w.entries))
 	if w.buf = w.buf[:0]; cap(w.buf) > maxWriteBytes {
 		w.buf = nil // a rare large group does not hold its memory
 	}
@@ -328,7 +328,7 @@ func (l *SegmentLog) syncWriter() error {
 		return fmt.Errorf("sync segment: %w", err)
 	}
 	l.metrics.Syncs.Add(1)
-	l.metrics.SyncNanos.Add(int64(time.Since(start)))
+	l.metrics.SyncNanos.Add(uint64(time.Since(start)))
 	return nil
 }
 

@@ -192,6 +192,7 @@ func (n *node) serve(ctx context.Context, cfg config.Config, public, admin net.L
 		Version:           Version,
 		Limits:            cfg.Limits,
 		Log:               *logger,
+		LogMetrics:        n.log.Metrics(),
 		HeartbeatInterval: cfg.Heartbeat,
 		DrainTimeout:      cfg.DrainTimeout,
 		MaxConnections:    cfg.MaxConnections,
