@@ -65,7 +65,9 @@ func (g *Gateway) serveAdmin() http.Handler {
 		}
 		switch {
 		case r.URL.Path == backupPath:
-			if err := g.backup(w, r); err != nil {
+			if err := g.serving(); err != nil {
+				writeProblem(w, problemOf(err))
+			} else if err := g.backup(w, r); err != nil {
 				writeProblem(w, problemOf(err))
 			}
 		case r.URL.Path == "/metrics":

@@ -164,16 +164,24 @@ func TestServeLifeCycle(t *testing.T) {
 
 	taken := strings.TrimPrefix(url, "http://")
 	third := start(t, nil, "serve", "--dev", "--listen", taken, "--admin", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "other"))
-	if text, code := third.rest(t); code != ExitFailure || !strings.Contains(text, taken) {
+	if text, code := third.rest(t); code != ExitFailure || !strings.Contains(text, taken) || !strings.Contains(text, "--listen") {
 		t.Errorf("a second process on the port: exit %d, %q", code, text)
 	}
 
 	first.signal(t, syscall.SIGTERM)
-	if text, code := first.rest(t); code != ExitOK || strings.Contains(text, "freshet: ") {
+	if text, code := first.rest(t); code != ExitOK || strings.Contains(text, "freshet: ") || !strings.Contains(text, `"message":"stopped"`) {
 		t.Errorf("SIGTERM: exit %d, %q", code, text)
 	}
-	again, url := serve(t, data, "--dev")
+	killed, url := serve(t, data, "--dev")
 	request(t, http.MethodGet, url+"/v1/db/pages/a", "")
+	request(t, http.MethodPut, url+"/v1/db/pages/b", `{"title":"two"}`)
+	killed.signal(t, syscall.SIGKILL)
+	if text, code := killed.rest(t); code == ExitOK || strings.Contains(text, "stopped") {
+		t.Errorf("SIGKILL: exit %d, %q", code, text)
+	}
+	again := start(t, nil, "serve", "--dev", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data", data)
+	line(t, again.stderr, `"records":1,`) // the write since the last stop
+	line(t, again.stderr, `"message":"serving"`)
 	again.signal(t, syscall.SIGINT)
 	if text, code := again.rest(t); code != ExitOK {
 		t.Errorf("SIGINT: exit %d, %q", code, text)

@@ -29,15 +29,19 @@ func Run(ctx context.Context, cfg config.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, n.close()) }()
+	defer func() {
+		if err = errors.Join(err, n.close()); err == nil {
+			zerolog.Ctx(ctx).Info().Msg("stopped")
+		}
+	}()
 	public, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+		return fmt.Errorf("listen on %s: %w; choose another address with --listen", cfg.Listen, err)
 	}
 	defer public.Close()
 	admin, err := net.Listen("tcp", cfg.Admin)
 	if err != nil {
-		return fmt.Errorf("listen on %s for administration: %w", cfg.Admin, err)
+		return fmt.Errorf("listen on %s for administration: %w; choose another address with --admin", cfg.Admin, err)
 	}
 	defer admin.Close()
 	return n.serve(ctx, cfg, public, admin)
@@ -161,28 +165,14 @@ func (p *part) end() error {
 
 func (n *node) serve(ctx context.Context, cfg config.Config, public, admin net.Listener) (err error) {
 	logger := zerolog.Ctx(ctx)
-	store := start("storage", n.store.Run)
-	defer func() { err = errors.Join(err, store.end()) }()
-	select {
-	case <-n.store.Ready():
-	case failure := <-store.done:
-		store.done <- failure
-		return nil // end reports it
-	case <-ctx.Done():
-		return nil
-	}
-	// The new time line has begun. Should the file outlive a crash, another one begins.
-	if err := os.Remove(restoredFile(cfg)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("finish the restore: %w", err)
-	}
 	token := ""
 	if !cfg.Dev {
 		if token, err = rootToken(cfg.Data, logger); err != nil {
 			return err
 		}
 	}
-	expirer := start("expirer", storage.NewExpirer(n.store, storage.ExpirerConfig{}).Run)
-	defer func() { err = errors.Join(err, expirer.end()) }()
+	store := start("storage", n.store.Run)
+	defer func() { err = errors.Join(err, store.end()) }()
 	hubs := start("fanout", n.hubs.Run)
 	defer func() { err = errors.Join(err, hubs.end()) }()
 	gate := gateway.New(gateway.Config{
@@ -197,9 +187,24 @@ func (n *node) serve(ctx context.Context, cfg config.Config, public, admin net.L
 		DrainTimeout:      cfg.DrainTimeout,
 		MaxConnections:    cfg.MaxConnections,
 	}, n.store, n.hubs)
-	traffic := start("gateway", func(ctx context.Context) error { return gate.Run(ctx, public, admin) })
+	traffic := start("gateway", func(ctx context.Context) error { return gate.Run(ctx, public, admin) }) // which says so while the log is replayed
 	defer func() { err = errors.Join(err, traffic.end()) }()
-	logger.Info().Str("listen", public.Addr().String()).Str("admin", admin.Addr().String()).Str("data", cfg.Data).
+	select {
+	case <-n.store.Ready():
+	case failure := <-store.done:
+		store.done <- failure
+		return nil // end reports it
+	case <-ctx.Done():
+		return nil
+	}
+	// The new time line has begun. Should the file outlive a crash, another one begins.
+	if err := os.Remove(restoredFile(cfg)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("finish the restore: %w", err)
+	}
+	expirer := start("expirer", storage.NewExpirer(n.store, storage.ExpirerConfig{}).Run)
+	defer func() { err = errors.Join(err, expirer.end()) }()
+	n.logStart(logger)
+	logger.Info().Str("version", Version).Str("listen", public.Addr().String()).Str("admin", admin.Addr().String()).Str("data", cfg.Data).
 		Str("durability", string(cfg.Durability)).Bool("dev", cfg.Dev).Msg("serving")
 	select {
 	case <-ctx.Done():
@@ -214,6 +219,16 @@ func (n *node) serve(ctx context.Context, cfg config.Config, public, admin net.L
 		traffic.done <- failure
 	}
 	return nil
+}
+
+// logStart tells what the start had to put right.
+func (n *node) logStart(logger *zerolog.Logger) {
+	if cut := n.log.Metrics().CutBytes.Load(); cut > 0 {
+		logger.Info().Int64("bytes", cut).Msg("a group that was never acknowledged was cut off the log")
+	}
+	if records := n.store.Metrics().Replayed.Load(); records > 0 {
+		logger.Info().Uint64("records", records).Msg("log replayed")
+	}
 }
 
 // boundaries adapts the store to what the hubs ask for: each room declares what it needs, in its own words.
