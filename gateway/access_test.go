@@ -3,6 +3,9 @@ package gateway
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -152,11 +155,14 @@ func TestConfigValidate(t *testing.T) {
 	}
 }
 
+var metricName = regexp.MustCompile(`\bfreshet_[a-z_]+[a-z]\b`)
+
 func TestHealth(t *testing.T) {
 	s := startDev(t)
 	s.do("POST", "/healthz", "{}").problem("method-not-allowed")
 	s.do(http.MethodHead, "/readyz", "").want(200)
 	s.send(s.request("GET", s.admin+"/v1/db", "")).problem("route-not-found")
+	s.do("GET", "/v1/db/pages?sorte=a", "").problem("parameter-unknown") // so that problems are counted
 	text := s.send(s.request("GET", s.admin+"/metrics", "")).want(200).body
 	for _, want := range []string{
 		"freshet_gateway_connections ", "freshet_storage_writes_accepted_total 0", "freshet_fanout_subscriptions 0", "freshet_ingest_failed 0",
@@ -164,6 +170,17 @@ func TestHealth(t *testing.T) {
 	} {
 		if !strings.Contains(text, "\n"+want) {
 			t.Errorf("no metric %s in %s", want, text)
+		}
+	}
+	pages, err := filepath.Glob("../docs/*.md")
+	must(t, err)
+	for _, page := range pages {
+		document, err := os.ReadFile(page)
+		must(t, err)
+		for _, name := range metricName.FindAllString(string(document), -1) {
+			if !strings.Contains(text, "\n"+name+" ") && !strings.Contains(text, "\n"+name+"{") {
+				t.Errorf("%s names a metric %s that is not there", page, name)
+			}
 		}
 	}
 	families, err := s.gateway.metrics.registry.Gather()

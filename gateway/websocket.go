@@ -158,11 +158,14 @@ func (s *socket) beat() *time.Timer {
 
 // hello is the first frame of every session.
 func (g *Gateway) hello() []byte {
-	text, err := json.Marshal(map[string]any{
-		"type": "hello", "session": uuid.NewString(), "version": g.cfg.Version, "features": []string{"batch", "write", "resume"},
-		"heartbeatSeconds": g.cfg.HeartbeatInterval.Seconds(),
-		"limits":           g.limits(),
-	})
+	text, err := json.Marshal(struct {
+		Type             string           `json:"type"`
+		Session          string           `json:"session"`
+		Version          string           `json:"version"`
+		Features         []string         `json:"features"`
+		HeartbeatSeconds float64          `json:"heartbeatSeconds"`
+		Limits           map[string]int64 `json:"limits"`
+	}{"hello", uuid.NewString(), g.cfg.Version, []string{"batch", "write", "resume"}, g.cfg.HeartbeatInterval.Seconds(), g.limits()})
 	if err != nil { // strings and numbers always encode
 		panic(err)
 	}

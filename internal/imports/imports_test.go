@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -269,6 +270,59 @@ func TestViolationsAreSeen(t *testing.T) {
 	} {
 		if why := violation(goFile{path: test.file}, test.imported); (why != "") != test.refused {
 			t.Errorf("%s imports %s: %q, refused must be %v", test.file, test.imported, why, test.refused)
+		}
+	}
+}
+
+// mapRow is a row of the map in CONTRIBUTING.md: its folders, and what they may import.
+var mapRow = regexp.MustCompile("(?m)^\\| (`[^|]*`) \\| [^|]* \\| ([^|]*) \\|$")
+
+var quoted = regexp.MustCompile("`([^`]+)`")
+
+func unquote(cell string) (names []string) {
+	for _, match := range quoted.FindAllStringSubmatch(cell, -1) {
+		names = append(names, strings.TrimSuffix(match[1], "/"))
+	}
+	return names
+}
+
+// The map of the house in CONTRIBUTING.md is the table of rooms.
+func TestMapOfTheHouse(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join("..", "..")
+	text, err := os.ReadFile(filepath.Join(root, "CONTRIBUTING.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string][]string{} // what each folder may import; nil where it is said in words
+	for _, row := range mapRow.FindAllStringSubmatch(string(text), -1) {
+		for _, folder := range unquote(row[1]) {
+			shown[folder] = unquote(row[2])
+		}
+	}
+	for folder := range shown {
+		if _, err := os.Stat(filepath.Join(root, folder)); err != nil {
+			t.Errorf("CONTRIBUTING.md shows %s: %v", folder, err)
+		}
+	}
+	for _, f := range tree(t) {
+		place, ok := room(f.folder())
+		switch {
+		case !ok || place == "." || place == "internal":
+			place = f.folder() // main.go, and what only wires
+		}
+		if place == "." {
+			place = f.path
+		}
+		imports, ok := shown[place]
+		if !ok {
+			t.Errorf("%s: CONTRIBUTING.md does not show %s", f.path, place)
+			shown[place] = nil
+			continue
+		}
+		if allowed, known := rooms[place]; known && imports != nil && !slices.Equal(slices.Sorted(slices.Values(imports)), slices.Sorted(slices.Values(allowed))) {
+			t.Errorf("%s may import %v, CONTRIBUTING.md says %v", place, allowed, imports)
+			shown[place] = nil
 		}
 	}
 }

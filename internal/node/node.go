@@ -79,8 +79,12 @@ func open(cfg config.Config, logger *zerolog.Logger) (*node, error) {
 	if err := storage.WriteFormat(cfg.Data); err != nil { // the log's lock is held
 		return nil, errors.Join(err, log.Close())
 	}
+	state := filepath.Join(cfg.Data, storage.StateFolder)
+	if err := (disk.OS{}).MakeDirectory(state); err != nil { // for the owner alone, whoever made the data folder
+		return nil, errors.Join(fmt.Errorf("make the folder of the state: %w", err), log.Close())
+	}
 	store, err := storage.Open(storage.Config{
-		Dir:             filepath.Join(cfg.Data, storage.StateFolder),
+		Dir:             state,
 		Limits:          cfg.Limits,
 		CacheBytes:      cfg.CacheBytes,
 		BlockCacheBytes: cfg.BlockCacheBytes,

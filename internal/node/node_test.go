@@ -35,6 +35,32 @@ func tree(t *testing.T, root string) string {
 	return b.String()
 }
 
+// What a server keeps is its owner's alone, also in a folder that was made for all to read.
+func TestDataIsTheOwnersAlone(t *testing.T) {
+	cfg := config.Default()
+	cfg.Data = t.TempDir()
+	if err := os.Chmod(cfg.Data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	logger := zerolog.Nop()
+	n, err := open(cfg, &logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.close(); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(cfg.Data)
+	if err != nil || len(entries) < 3 {
+		t.Fatalf("%v, %v", entries, err)
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: %v, %v", e.Name(), info.Mode(), err)
+		}
+	}
+}
+
 // A data folder states its format. One that a newer program has written is refused, with folder, versions and what to do,
 // before anything in it is changed.
 func TestNewerDataFolder(t *testing.T) {
