@@ -13,6 +13,7 @@
 //     new time line.
 //  5. Every conformance vector (internal/conformance) holds over the wire: in the first result, and in the events of
 //     writes that come later, with nothing beside them.
+//  6. The clients of docs/examples keep their view through a server that is killed and started again.
 //
 // The tests take -short into account, and -seed repeats a failed run as far as the machine's timing allows (test 1 is
 // sequential and repeats exactly). -rounds sets the number of crashes.
