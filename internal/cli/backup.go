@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -90,7 +91,7 @@ func (p Program) backup(ctx context.Context, folder string, o backupOptions) err
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("the server cannot be reached: %w", err)
+		return fmt.Errorf("the server cannot be reached: %w; is its admin port at %s? --admin-url names another", err, o.url)
 	}
 	defer response.Body.Close()
 	bar := p.newBar("backing up")
@@ -104,7 +105,11 @@ func (p Program) backup(ctx context.Context, folder string, o backupOptions) err
 		}
 		switch {
 		case response.StatusCode != http.StatusOK:
-			return fmt.Errorf("the server refused (%s): %s", response.Status, line.Detail)
+			err := fmt.Errorf("the server refused (%s): %s", response.Status, line.Detail)
+			if response.StatusCode == http.StatusUnauthorized {
+				err = fmt.Errorf("%w; give an access token with --token or %s", err, tokenEnv)
+			}
+			return err
 		case line.Problem != nil:
 			return errors.New(line.Problem.Detail)
 		case line.Backup != nil:
@@ -115,7 +120,10 @@ func (p Program) backup(ctx context.Context, folder string, o backupOptions) err
 		}
 		bar.show(line.Done, line.Total)
 	}
-	return errors.Join(errors.New("the server's answer ended before the backup did"), lines.Err())
+	if err := cmp.Or(context.Cause(ctx), lines.Err()); err != nil {
+		return fmt.Errorf("the backup was not finished: %w", err)
+	}
+	return errors.New("the server's answer ended before the backup did")
 }
 
 func (p Program) verifyBackup(ctx context.Context, folder string) error {

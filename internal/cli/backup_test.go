@@ -69,7 +69,7 @@ func TestBackupAndRestore(t *testing.T) {
 	ok("new; position "+position, "backup", folder, "--admin-url", admin)
 	request(t, http.MethodPut, url+"/v1/db/pages/b", `{"title":"after the backup"}`)
 	ok("whole", "backup", folder, "--verify")
-	fails("cannot be reached", "backup", folder, "--admin-url", "http://127.0.0.1:1")
+	fails("is its admin port at http://127.0.0.1:1?", "backup", folder, "--admin-url", "http://127.0.0.1:1")
 	fails("refused", "backup", folder, "--admin-url", url) // the public port takes none
 	fails("no data folder", "data", "check", base)
 	fails("in use by another process", "data", "check", data)

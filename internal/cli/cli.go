@@ -83,7 +83,7 @@ func (p Program) run(ctx context.Context) int {
 	var exit exitError
 	own := errors.As(err, &exit)
 	if !own || exit.err != nil {
-		p.notice("%v", err)
+		p.notice("%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	if own {
 		return exit.code

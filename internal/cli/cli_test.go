@@ -37,6 +37,9 @@ func invokeOn(t *testing.T, stdin string, environ []string, args ...string) (r i
 			if c.Data == "locked" {
 				return errors.New("the data folder is in use")
 			}
+			if c.Data == "two" {
+				return errors.Join(errors.New("one thing"), errors.New("and another"))
+			}
 			return nil
 		}}
 	r.code = p.run(t.Context())
@@ -63,6 +66,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"serve --dev --listen 0.0.0.0:4680", ExitUsage, "other machines"},
 		{"serve --config /nowhere.yaml", ExitUsage, "/nowhere.yaml"},
 		{"serve extra", ExitUsage, `takes no argument "extra"`},
+		{"serve --data two", ExitFailure, "freshet: one thing; and another\n"},
 		{"srve", ExitUsage, `the command "srve" is unknown; did you mean serve? ` + "`freshet --help`"},
 		{"config chek", ExitUsage, `the command "chek" is unknown; did you mean check?`},
 		{"config check --log-partitions 0", ExitUsage, "from 1 to 4096"},
@@ -82,7 +86,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 		if r.code != test.code || !strings.Contains(r.stderr, test.want) {
 			t.Errorf("%s: exit %d, %q; want %d, %q", test.args, r.code, r.stderr, test.code, test.want)
 		}
-		if test.code != ExitOK && (strings.Count(r.stderr, "freshet: ") != 1 || strings.Contains(r.stderr, "Usage:") || r.stdout != "") {
+		if test.code != ExitOK && (strings.Count(r.stderr, "freshet: ") != 1 || strings.Contains(strings.TrimSuffix(r.stderr[strings.Index(r.stderr, "freshet: "):], "\n"), "\n") || strings.Contains(r.stderr, "Usage:") || r.stdout != "") {
 			t.Errorf("%s: not one line on standard error: %q, %q", test.args, r.stderr, r.stdout)
 		}
 		if test.code == ExitUsage && r.served != nil {

@@ -440,11 +440,12 @@ func TestResumeWantsTheSameFile(t *testing.T) {
 	}
 }
 
-// Without --dev nothing makes a collection by the way: an import says so, and makes it where it is asked to.
-func TestImportCreatesTheCollection(t *testing.T) {
+// Without --dev everything needs the token, and nothing makes a collection by the way: an import says so, and makes it where
+// it is asked to.
+func TestImportWithTheRootToken(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
-	_, url := serve(t, data)
+	_, url, admin := serveBoth(t, data)
 	token, err := os.ReadFile(filepath.Join(data, "root.token"))
 	if err != nil {
 		t.Fatal(err)
@@ -453,6 +454,9 @@ func TestImportCreatesTheCollection(t *testing.T) {
 	environ := []string{urlEnv + "=" + url}
 	if r := invoke(t, environ, "import", "pages", file, "--create"); r.code != ExitFailure || !strings.Contains(r.stderr, tokenEnv) {
 		t.Fatalf("without a token: exit %d, %q", r.code, r.stderr)
+	}
+	if r := invoke(t, nil, "backup", t.TempDir(), "--admin-url", admin); r.code != ExitFailure || !strings.Contains(r.stderr, tokenEnv) {
+		t.Fatalf("a backup without a token: exit %d, %q", r.code, r.stderr)
 	}
 	environ = append(environ, tokenEnv+"="+strings.TrimSpace(string(token)))
 	if r := invoke(t, environ, "import", "pages", file); r.code != ExitFailure || !strings.Contains(r.stderr, "--create") {

@@ -193,7 +193,7 @@ func (im *Import) send(ctx context.Context) error {
 }
 
 func (im *Import) stopped(ctx context.Context) error {
-	return fmt.Errorf("stopped after %d documents: %w", im.counts.Records, ctx.Err())
+	return fmt.Errorf("stopped after %d documents: %w", im.counts.Records, context.Cause(ctx))
 }
 
 // await waits until there is something to send, or nothing any more.
