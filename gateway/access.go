@@ -66,7 +66,11 @@ func (a access) checkOrigin(r *http.Request) error {
 	if a.originAllowed(r) {
 		return nil
 	}
-	return problemf("origin-refused", "The origin %q is not allowed; list it in http.origins.", r.Header.Get("Origin"))
+	origin := r.Header.Get("Origin")
+	if origin == "null" {
+		return problemf("origin-refused", "A page that was opened from a file, or that is sandboxed, has no origin (it sends null); serve it over HTTP, for example from localhost.")
+	}
+	return problemf("origin-refused", "The origin %q is not allowed; list it in http.origins.", origin)
 }
 
 // checkToken compares in constant time. Without a configured token none is right.

@@ -107,8 +107,9 @@ func TestSocketHeartbeat(t *testing.T) {
 		if fmt.Sprint(pings) != want || fmt.Sprint(frames) != want {
 			t.Fatalf("pings at %v, ping frames at %v, want both at %s", pings, frames, want)
 		}
-		if after := time.Since(start); after != 2*beat+patience {
-			t.Fatalf("a silent client was closed after %v, want %v", after, 2*beat+patience)
+		// Deadlines are moved when that matters, not on every frame: a client may have a little more time.
+		if after, least := time.Since(start), 2*beat+patience; after < least || after > least+beat/8 {
+			t.Fatalf("a silent client was closed after %v, want %v to %v", after, least, least+beat/8)
 		}
 	})
 }
@@ -162,7 +163,7 @@ func TestSlowSocketIsCutOff(t *testing.T) {
 		if n := s.gateway.sockets.count(); n != 2 {
 			t.Fatalf("%d sockets are open before the write timeout, want 2", n)
 		}
-		time.Sleep(1)
+		time.Sleep(deadlineSlack + 1)
 		synctest.Wait()
 		if n := s.gateway.sockets.count(); n != 1 {
 			t.Fatalf("%d sockets are open after the write timeout, want 1", n)

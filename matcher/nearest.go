@@ -1,15 +1,18 @@
 package matcher
 
+import "strings"
+
 // maxNearestBytes is up to how long a name is looked at; a longer one is no slip of the keyboard.
 const maxNearestBytes = 64
 
 // Nearest is the known name that is fewest edits (insert, delete, replace, swap of neighbours) away from name: at most
-// two, of names of up to three letters one; "" if none is. Case does not count. The first of equally near ones wins.
+// two, of names of up to three letters (the $ of an operator is none) one; "" if none is. Case does not count. The first of
+// equally near ones wins.
 func Nearest(name string, known []string) string {
 	if len(name) > maxNearestBytes {
 		return ""
 	}
-	best, most := "", min(2, (len(name)+2)/3)
+	best, most := "", min(2, (len(strings.TrimPrefix(name, "$"))+2)/3)
 	for _, candidate := range known {
 		if len(candidate) > maxNearestBytes || len(candidate)-len(name) > most || len(name)-len(candidate) > most {
 			continue
