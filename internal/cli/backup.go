@@ -165,7 +165,7 @@ start makes a new one.`,
 }
 
 func (p Program) dataCommand() *cobra.Command {
-	c := &cobra.Command{Use: "data", Short: "Look at a data folder", Args: cobra.ArbitraryArgs, RunE: group}
+	c := &cobra.Command{Use: "data", Short: "Check a data folder", Args: cobra.ArbitraryArgs, RunE: group}
 	c.AddCommand(&cobra.Command{
 		Use:   "check FOLDER",
 		Short: "Read everything in the data folder of a stopped server and check that it fits together",

@@ -111,9 +111,25 @@ func (p Program) command() *cobra.Command {
 	}
 	root.SetVersionTemplate("freshet {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(p.serveCommand(), p.subCommand(), p.matchCommand(), p.importCommand(), p.exportCommand(), p.backupCommand(), p.restoreCommand(), p.dataCommand(), p.logCommand(),
-		p.configCommand(), p.versionCommand())
+	for _, g := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"A server and its data:", []*cobra.Command{p.serveCommand(), p.configCommand(), p.backupCommand(), p.restoreCommand(), p.dataCommand(), p.logCommand()}},
+		{"Ask a server:", []*cobra.Command{p.subCommand(), p.importCommand(), p.exportCommand()}},
+		{"Without a server:", []*cobra.Command{p.matchCommand(), p.versionCommand()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
+		for _, c := range g.commands {
+			c.GroupID = g.title
+			root.AddCommand(c)
+		}
+	}
 	return root
+}
+
+func init() {
+	cobra.EnableCommandSorting = false // the help has the commands in the order of their use
 }
 
 // group is a command that only has subcommands.

@@ -16,7 +16,7 @@ import (
 )
 
 func (p Program) logCommand() *cobra.Command {
-	c := &cobra.Command{Use: "log", Short: "Look at the change log", Args: cobra.ArbitraryArgs, RunE: group}
+	c := &cobra.Command{Use: "log", Short: "Print the change log", Args: cobra.ArbitraryArgs, RunE: group}
 	c.AddCommand(p.logDumpCommand())
 	return c
 }

@@ -37,7 +37,7 @@ func (p Program) serveCommand() *cobra.Command {
 }
 
 func (p Program) configCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Look at the configuration", Args: cobra.ArbitraryArgs, RunE: group}
+	cmd := &cobra.Command{Use: "config", Short: "Check the configuration", Args: cobra.ArbitraryArgs, RunE: group}
 	check := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration and print each effective setting and where it comes from",
