@@ -32,10 +32,6 @@ type measurement struct {
 	server *process.Process // nil: none runs
 }
 
-func (m *measurement) url(path string) string {
-	return "http://" + m.server.Listen + "/v1/db/" + load.Collection + path
-}
-
 // appendDocument appends document n, of about m.bytes.
 func (m *measurement) appendDocument(dst []byte, n int, rng *rand.Rand) []byte {
 	before := len(dst)
