@@ -86,5 +86,8 @@ func backupProblem(err error) *Problem {
 	if errors.Is(err, storage.ErrBackupRunning) {
 		return problemf("backup-running", "Another backup is running; wait for its end.")
 	}
+	if errors.Is(err, storage.ErrBackupFolder) {
+		return &Problem{Code: "field-invalid", Path: "/folder", Detail: err.Error() + "."}
+	}
 	return problemf("backup-failed", "%v", err)
 }

@@ -46,6 +46,7 @@ var (
 	ErrBackupRunning = errors.New("another backup is running")
 	ErrBackupDamaged = errors.New("the backup is damaged")
 	ErrNoBackup      = errors.New("the log of this store cannot be backed up")
+	ErrBackupFolder  = errors.New("a backup cannot be taken into the data folder")
 )
 
 // Backup describes a backup. It is also its manifest: the files say what a data folder held, and where in the backup's
@@ -79,7 +80,8 @@ type Progress func(done, total int64)
 
 // Backup copies the store's documents and the part of its log that they lack into a folder, while writes go on. What is
 // written while it runs may be in it or not; what was acknowledged before it began is. The folder is made if it is
-// missing; one of an earlier backup gets what is new. The log must be a SegmentLog (ErrNoBackup).
+// missing; one of an earlier backup gets what is new. It must be neither the data folder nor within the log or the state
+// (ErrBackupFolder), and the log a SegmentLog (ErrNoBackup).
 func (s *Store) Backup(ctx context.Context, folder string, now time.Time, progress Progress) (b Backup, err error) {
 	log, ok := s.log.(*ingest.SegmentLog)
 	if !ok {
@@ -89,6 +91,9 @@ func (s *Store) Backup(ctx context.Context, folder string, now time.Time, progre
 		return b, ErrBackupRunning
 	}
 	defer s.backingUp.Store(false)
+	if err := s.checkBackupFolder(folder); err != nil {
+		return b, err
+	}
 	hold, err := log.Hold() // before the checkpoint, so that the log reaches back to it
 	if err != nil {
 		return b, fmt.Errorf("hold the log: %w", err)
@@ -127,6 +132,32 @@ func (s *Store) Backup(ctx context.Context, folder string, now time.Time, progre
 		})
 	}
 	return c.run()
+}
+
+// checkBackupFolder refuses a folder in which a backup would mix with what it backs up, whatever links lead there.
+func (s *Store) checkBackupFolder(folder string) error {
+	for _, own := range []string{s.config.Dir, checkpointDir(s.config.Dir), s.config.LogDir} {
+		if own == "" {
+			continue
+		}
+		inside := sameFolder(folder, filepath.Dir(own))
+		for at := filepath.Clean(folder); !inside; at = filepath.Dir(at) {
+			inside = sameFolder(at, own)
+			if at == filepath.Dir(at) {
+				break
+			}
+		}
+		if inside {
+			return fmt.Errorf("%w: %s belongs to it; name a folder elsewhere, best on another disk", ErrBackupFolder, folder)
+		}
+	}
+	return nil
+}
+
+func sameFolder(a, b string) bool {
+	x, err1 := os.Stat(a)
+	y, err2 := os.Stat(b)
+	return err1 == nil && err2 == nil && os.SameFile(x, y)
 }
 
 // checkpointDir is where a backup's checkpoint of a state stands while it is copied. Its links keep files of the state on

@@ -28,7 +28,7 @@ func diskRig(t *testing.T, data string, partitions int) *rig {
 		t.Fatal(err)
 	}
 	_, restored := os.Stat(filepath.Join(data, RestoredFile))
-	r := &rig{t: t, log: log, config: Config{Dir: filepath.Join(data, StateFolder), FS: vfs.Default, NewIncarnation: restored == nil}}
+	r := &rig{t: t, log: log, config: Config{Dir: filepath.Join(data, StateFolder), LogDir: filepath.Join(data, LogFolder), FS: vfs.Default, NewIncarnation: restored == nil}}
 	r.start()
 	return r
 }
@@ -418,6 +418,30 @@ func TestBackupOfRebuiltState(t *testing.T) {
 		t.Errorf("another file of the same name and size was taken for the old one: %+v", other)
 	}
 	if _, err := VerifyBackup(t.Context(), folder, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// A backup into what it backs up is refused before anything is written there.
+func TestBackupOutsideTheData(t *testing.T) {
+	data := t.TempDir()
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(data, link); err != nil {
+		t.Fatal(err)
+	}
+	r := diskRig(t, data, 1)
+	defer r.shut()
+	for _, folder := range []string{data, filepath.Join(data, StateFolder), filepath.Join(data, LogFolder, "a", "b"), link, filepath.Join(link, LogFolder)} {
+		if _, err := r.store.Backup(t.Context(), folder, time.Unix(1, 0), nil); !errors.Is(err, ErrBackupFolder) || !strings.Contains(err.Error(), folder) {
+			t.Errorf("%s: %v", folder, err)
+		}
+		for _, name := range []string{filesFolder, manifestName} {
+			if _, err := os.Stat(filepath.Join(folder, name)); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("%s has a %s: %v", folder, name, err)
+			}
+		}
+	}
+	if _, err := r.store.Backup(t.Context(), filepath.Join(t.TempDir(), "elsewhere"), time.Unix(1, 0), nil); err != nil {
 		t.Error(err)
 	}
 }

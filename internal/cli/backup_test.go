@@ -66,6 +66,7 @@ func TestBackupAndRestore(t *testing.T) {
 			t.Fatalf("%q: exit %d, %q; want %q", args, r.code, r.stderr, text)
 		}
 	}
+	fails("cannot be taken into the data folder", "backup", data, "--admin-url", admin)
 	ok("new; position "+position, "backup", folder, "--admin-url", admin)
 	request(t, http.MethodPut, url+"/v1/db/pages/b", `{"title":"after the backup"}`)
 	ok("whole", "backup", folder, "--verify")
