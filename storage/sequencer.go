@@ -195,7 +195,9 @@ func (s *Store) startAppend(ctx context.Context, entries []ingest.Entry) <-chan 
 	for i := range entries {
 		s.decided = append(s.decided, entries[i].Offset)
 	}
-	if l, ok := s.log.(interface{ StartAppend([]ingest.Entry) <-chan error }); ok {
+	if l, ok := s.log.(interface {
+		StartAppend([]ingest.Entry) <-chan error
+	}); ok {
 		return l.StartAppend(entries)
 	}
 	done := make(chan error, 1)

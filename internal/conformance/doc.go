@@ -3,8 +3,7 @@
 // suites of MongoDB and of systems compatible with it.
 //
 // The vectors are not part of the repository. FRESHET_CONFORMANCE names the folder with match.jsonl, invalid.jsonl,
-// sort.jsonl and window.jsonl; without it, shared/conformance beside the repository is taken. Where there is no such
-// folder the tests that ask for it are skipped.
+// sort.jsonl and window.jsonl; without it the tests that ask for them are skipped.
 //
 // Invariants:
 //
