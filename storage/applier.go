@@ -3,7 +3,6 @@ package storage
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -79,10 +78,11 @@ type group struct {
 	entries  map[documentKey]entry
 	requests map[requestKey]remembered // accepted in this group; nil: none
 	fences   []epochKey
-	seen     map[epochKey]*seenSet // what is new in it
-	dropped  []indexKey            // indexes that are gone
-	controls bool                  // the catalog changed
-	dirty    bool                  // the vector moved
+	seen     map[epochKey]*seenSet             // what is new in it
+	dropped  []indexKey                        // indexes that are gone
+	controls bool                              // the catalog changed
+	changed  map[matcher.CollectionID]struct{} // what changed in it; nil: no collection
+	dirty    bool                              // the vector moved
 }
 
 func (a *applier) begin() *group {
@@ -190,82 +190,6 @@ func (a *applier) applyWrite(g *group, key documentKey, r *ingest.Record, offset
 	a.advance(g, key.partition, offset)
 }
 
-func (a *applier) stageFence(g *group, it *item, offset uint64) {
-	r := &it.record
-	key := epochKey{it.partition, r.Collection}
-	it.verdict = decide(r, offset, head{}, a.epochs[key], remembered{}, a.constants)
-	if it.verdict != accepted {
-		return
-	}
-	a.applyFence(g, key, r, offset)
-	a.sequence++
-	g.changes = append(g.changes, &matcher.Change{
-		Sequence:   a.sequence,
-		Position:   matcher.Position{Incarnation: a.vector.Incarnation, Partition: it.partition, Offset: offset},
-		Collection: r.Collection,
-		Fence:      r.Fence,
-		Epoch:      r.Epoch,
-	})
-}
-
-// applyFence begins a new epoch: everything of the collection in this log partition is gone.
-func (a *applier) applyFence(g *group, key epochKey, r *ingest.Record, offset uint64) {
-	a.epochs[key] = epoch{number: r.Epoch, fence: r.Fence, offset: offset}
-	for k := range g.entries {
-		if k.collection == key.collection && k.partition == key.partition {
-			delete(g.entries, k)
-		}
-	}
-	g.fences = append(g.fences, key)
-	delete(g.seen, key)
-	a.advance(g, key.partition, offset)
-	if c, ok := a.catalog.byID[key.collection]; ok && a.fenced(c) && c.Fence == matcher.FenceDrop {
-		a.catalog = a.catalog.forget(c.ID)
-		g.controls = true
-	}
-}
-
-// fenced reports whether every data partition has the fence that the control partition ordered last.
-func (a *applier) fenced(c Collection) bool {
-	for p := 1; p < len(a.vector.Next); p++ {
-		if a.lacksFence(p, c) {
-			return false
-		}
-	}
-	return true
-}
-
-// lacksFence reports whether the last fence that was ordered for c has not come in data partition p.
-func (a *applier) lacksFence(p int, c Collection) bool {
-	return a.epochs[epochKey{p, c.ID}].number < c.Epoch
-}
-
-func (a *applier) stageControl(g *group, it *item, offset uint64) error {
-	body, err := readControl(it.record.Body)
-	if err != nil {
-		return err
-	}
-	next, result := a.catalog.apply(body)
-	it.control = result
-	if result.err != nil {
-		it.verdict = rejectedNothing
-		return nil
-	}
-	a.applyCatalog(g, next)
-	a.advance(g, it.partition, offset)
-	return nil
-}
-
-func (a *applier) applyCatalog(g *group, next *catalog) {
-	a.catalog = next
-	g.controls = true
-	g.dropped = append(g.dropped, a.indexes.follow(next)...)
-	a.vector.Incarnation = next.incarnation
-	if next.genesis != nil {
-		a.constants = next.genesis.constants()
-	}
-}
-
 func (a *applier) advance(g *group, partition int, offset uint64) {
 	a.vector.Next[partition] = offset + 1
 	g.dirty = true
@@ -346,7 +270,7 @@ func (a *applier) batch(g *group) (*pebble.Batch, error) {
 		a.indexes.fence(f)
 	}
 	for _, k := range g.dropped {
-		if err := a.indexes.dropToBatch(b, k); err != nil {
+		if err := a.dropToBatch(b, k); err != nil {
 			return nil, err
 		}
 	}
@@ -392,7 +316,7 @@ func (a *applier) batch(g *group) (*pebble.Batch, error) {
 		return nil, err
 	}
 	if g.controls {
-		if err := a.catalogToBatch(b); err != nil {
+		if err := a.catalogToBatch(b, g); err != nil {
 			return nil, err
 		}
 	}
@@ -411,45 +335,6 @@ func (a *applier) tombstoneToBatch(b *pebble.Batch, k documentKey, h head) error
 	}
 	name := append(binary.BigEndian.AppendUint32(nil, uint32(k.collection)), k.id...)
 	return b.Set(appendExpiryKey(nil, k.partition, h.deleted), name, nil)
-}
-
-func (a *applier) fenceToBatch(b *pebble.Batch, f epochKey) error {
-	for _, kind := range []byte{prefixDocument, prefixTombstone, prefixSeen, prefixIndex} {
-		lower, upper := collectionSpan(kind, f.partition, f.collection)
-		if err := b.DeleteRange(lower, upper, nil); err != nil {
-			return err
-		}
-	}
-	e := a.epochs[f]
-	value := binary.BigEndian.AppendUint32(nil, e.number)
-	value = binary.BigEndian.AppendUint64(append(value, byte(e.fence)), e.offset)
-	return b.Set(appendEpochKey(nil, f.partition, f.collection), value, nil)
-}
-
-// catalogToBatch writes the whole catalog: control records are rare, and collections few.
-func (a *applier) catalogToBatch(b *pebble.Batch) error {
-	if err := b.DeleteRange([]byte{prefixCollection}, []byte{prefixCollection + 1}, nil); err != nil {
-		return err
-	}
-	for id, c := range a.catalog.byID {
-		text, err := json.Marshal(c)
-		if err != nil {
-			return err
-		}
-		if err := b.Set(appendControlKey(nil, id), text, nil); err != nil {
-			return err
-		}
-	}
-	text, err := json.Marshal(storedCatalog{a.catalog.genesis, a.catalog.nextID})
-	if err != nil {
-		return err
-	}
-	return b.Set(keyGenesis, text, nil)
-}
-
-type storedCatalog struct {
-	Genesis *genesis             `json:"genesis"`
-	NextID  matcher.CollectionID `json:"nextId"`
 }
 
 // pruneStep is how many offsets pass between two looks for expired tombstones, and the most that one look takes away.

@@ -75,6 +75,11 @@ func benchmarkStore(b *testing.B) (*Store, func()) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	return benchmarkStoreOver(b, log)
+}
+
+func benchmarkStoreOver(b *testing.B, log ingest.Log) (*Store, func()) {
+	b.Helper()
 	s, err := Open(Config{Dir: b.TempDir()}, log)
 	if err != nil {
 		b.Fatal(err)

@@ -157,29 +157,23 @@ type fenceOrder struct {
 	Collection matcher.CollectionID `json:"collection"`
 }
 
-type collectionName struct{ app, name string }
-
-// catalog is the state of the control partition. It is immutable; apply makes the next one.
+// catalog is the state of the control partition. It is immutable; apply makes the next one, which shares with it all but
+// what the record changes.
 type catalog struct {
 	genesis     *genesis
 	incarnation uint64
 	nextID      matcher.CollectionID
-	byName      map[collectionName]matcher.CollectionID
-	byID        map[matcher.CollectionID]Collection // dropped ones whose fences are not complete included
+	names       table[string, table[string, matcher.CollectionID]] // by app and name; without dropped ones
+	byID        table[matcher.CollectionID, Collection]            // dropped ones whose fences are not complete included
 }
 
-func emptyCatalog() *catalog {
-	return &catalog{
-		nextID: 1,
-		byName: map[collectionName]matcher.CollectionID{},
-		byID:   map[matcher.CollectionID]Collection{},
-	}
-}
+func emptyCatalog() *catalog { return &catalog{nextID: 1} }
 
-// controlResult is the outcome of one control record.
+// controlResult is the outcome of one control record. At most its collection has changed in the catalog.
 type controlResult struct {
 	collection Collection // of put, truncate, drop, and of the orders on its indexes
 	created    bool
+	fenced     bool  // it ordered fences in the data partitions
 	err        error // why it was rejected; the catalog stays as it was
 }
 
@@ -216,91 +210,89 @@ func (c *catalog) put(p putCollection) (*catalog, controlResult) {
 	if err != nil {
 		return c, controlResult{err: err}
 	}
-	name := collectionName{p.App, p.Name}
-	id, exists := c.byName[name]
-	if exists && p.Missing {
-		return c, controlResult{collection: c.byID[id]}
+	collection, exists := c.collection(p.App, p.Name)
+	switch {
+	case exists && p.Missing:
+		return c, controlResult{collection: collection}
+	case !exists && c.count(p.App) >= MaxCollections:
+		return c, controlResult{err: &matcher.BoundError{Err: ErrTooManyCollections, Name: "MaxCollections", Bound: MaxCollections}}
+	case !exists:
+		collection = Collection{ID: c.nextID, App: p.App, Name: p.Name}
 	}
-	next := c.clone()
-	if !exists {
-		if c.count(p.App) >= MaxCollections {
-			return c, controlResult{err: &matcher.BoundError{Err: ErrTooManyCollections, Name: "MaxCollections", Bound: MaxCollections}}
-		}
-		id = next.nextID
-		next.nextID++
-		next.byName[name] = id
-		next.byID[id] = Collection{ID: id, App: p.App, Name: p.Name}
-	}
-	collection := next.byID[id]
 	collection.Settings, collection.dates = p.Settings, dates
 	if p.Indexes != nil {
-		var err error
 		if collection, err = collection.withIndexes(*p.Indexes); err != nil {
 			return c, controlResult{err: err}
 		}
 	}
-	next.byID[id] = collection
+	next := c.with(collection)
+	if !exists {
+		next.nextID++
+	}
 	return next, controlResult{collection: collection, created: !exists}
 }
 
 func (c *catalog) fence(id matcher.CollectionID, fence matcher.Fence) (*catalog, controlResult) {
-	collection, ok := c.byID[id]
-	if !ok || collection.Fence == matcher.FenceDrop {
+	collection, ok := c.living(id)
+	if !ok {
 		return c, controlResult{err: ErrCollectionNotFound}
 	}
-	next := c.clone()
 	collection.Epoch++
 	collection.Fence = fence
-	next.byID[id] = collection
-	if fence == matcher.FenceDrop {
-		delete(next.byName, collectionName{collection.App, collection.Name})
+	return c.with(collection), controlResult{collection: collection, fenced: true}
+}
+
+// living is a collection that has not been dropped.
+func (c *catalog) living(id matcher.CollectionID) (Collection, bool) {
+	collection, ok := c.byID.get(id)
+	return collection, ok && collection.Fence != matcher.FenceDrop
+}
+
+// with is the catalog with a collection as it is now.
+func (c *catalog) with(collection Collection) *catalog {
+	next := *c
+	next.byID = c.byID.with(collection.ID, collection)
+	names, _ := c.names.get(collection.App)
+	switch id, found := names.get(collection.Name); {
+	case collection.Fence != matcher.FenceDrop:
+		names = names.with(collection.Name, collection.ID)
+	case found && id == collection.ID: // else another one has the name by now
+		names = names.without(collection.Name)
 	}
-	return next, controlResult{collection: collection}
+	next.names = c.names.with(collection.App, names)
+	return &next
 }
 
 // forget drops a collection whose fences are complete.
 func (c *catalog) forget(id matcher.CollectionID) *catalog {
-	next := c.clone()
-	delete(next.byID, id)
-	return next
-}
-
-func (c *catalog) clone() *catalog {
 	next := *c
-	next.byName = maps.Clone(c.byName)
-	next.byID = maps.Clone(c.byID)
+	next.byID = c.byID.without(id)
 	return &next
 }
 
 func (c *catalog) count(app string) int {
-	n := 0
-	for name := range c.byName {
-		if name.app == app {
-			n++
-		}
-	}
-	return n
+	names, _ := c.names.get(app)
+	return names.len()
 }
 
 func (c *catalog) list(app string) []Collection {
-	var all []Collection
-	for name, id := range c.byName {
-		if name.app == app {
-			all = append(all, c.byID[id])
-		}
+	names, _ := c.names.get(app)
+	all := make([]Collection, 0, names.len())
+	for _, id := range names.all() {
+		collection, _ := c.byID.get(id)
+		all = append(all, collection)
 	}
-	slices.SortFunc(all, func(a, b Collection) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(all, func(a, b Collection) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
 
 func (c *catalog) collection(app, name string) (Collection, bool) {
-	id, ok := c.byName[collectionName{app, name}]
-	return c.byID[id], ok
+	names, _ := c.names.get(app)
+	id, ok := names.get(name)
+	if !ok {
+		return Collection{}, false
+	}
+	return c.byID.get(id)
 }
 
 func encodeBody(b controlBody) []byte {

@@ -87,8 +87,7 @@ func TestMaxCollections(t *testing.T) {
 	c := emptyCatalog()
 	for i := range MaxCollections {
 		id := matcher.CollectionID(i + 1)
-		c.byID[id] = Collection{ID: id, App: testApp, Name: fmt.Sprint("c", i)}
-		c.byName[collectionName{testApp, fmt.Sprint("c", i)}] = id
+		c = c.with(Collection{ID: id, App: testApp, Name: fmt.Sprint("c", i)})
 	}
 	c.nextID = MaxCollections + 1
 	put := func(app, name string) error {

@@ -43,7 +43,7 @@ func (c *checker) begin(r *rig, s *Store) {
 		r.t.Fatal(err)
 	}
 	defer n.Close()
-	for id := range s.loop.catalog.byID {
+	for id := range s.loop.catalog.byID.all() {
 		docs := map[string]*matcher.Document{}
 		c.documents[id] = docs
 		for p := 1; p < r.log.Partitions(); p++ {

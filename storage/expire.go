@@ -66,7 +66,7 @@ func (x *Expirer) Run(ctx context.Context) error {
 
 // expire deletes at most budget documents that are due now.
 func (x *Expirer) expire(ctx context.Context, budget int) (deleted int, err error) {
-	for _, c := range x.store.published.Load().catalog.byID {
+	for _, c := range x.store.published.Load().catalog.byID.all() {
 		for _, index := range c.Indexes {
 			if index.ExpireAfterSeconds == nil || c.Fence == matcher.FenceDrop || deleted >= budget {
 				continue
@@ -110,7 +110,8 @@ type expiry struct {
 
 // stands reports whether the index is still there: one that was dropped, or means something else now, deletes no more.
 func (x *Expirer) stands(e expiry) bool {
-	now, _ := x.store.published.Load().catalog.byID[e.collection.ID].Index(e.index.Name)
+	c, _ := x.store.published.Load().catalog.byID.get(e.collection.ID)
+	now, _ := c.Index(e.index.Name)
 	return now.ID == e.index.ID
 }
 

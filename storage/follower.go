@@ -132,7 +132,7 @@ func (s *Store) completeFences(ctx context.Context) {
 // missingFences lists, by data partition, the collections whose last fence it lacks.
 func (a *applier) missingFences() map[int][]Collection {
 	missing := map[int][]Collection{}
-	for _, c := range a.catalog.byID {
+	for _, c := range a.catalog.byID.all() {
 		for p := 1; p < len(a.vector.Next); p++ {
 			if a.lacksFence(p, c) {
 				missing[p] = append(missing[p], c)
@@ -209,7 +209,7 @@ func (s *Store) stageAttempt(g *group, e ingest.Entry) (*waiting, error) {
 	s.loop.advance(g, e.Partition, e.Offset)
 	if w != nil {
 		w.item.verdict, w.item.control, w.item.earlier = it.verdict, it.control, it.earlier
-	} else if r.Kind == ingest.RecordControl && it.verdict == accepted {
+	} else if it.control.fenced && it.verdict == accepted {
 		s.orphaned = true
 	}
 	return w, nil

@@ -170,8 +170,8 @@ type dropIndex struct {
 }
 
 func (c *catalog) putIndex(p putIndex) (*catalog, controlResult) {
-	collection, ok := c.byID[p.Collection]
-	if !ok || collection.Fence == matcher.FenceDrop {
+	collection, ok := c.living(p.Collection)
+	if !ok {
 		return c, controlResult{err: ErrCollectionNotFound}
 	}
 	x, err := p.Index.index()
@@ -182,23 +182,19 @@ func (c *catalog) putIndex(p putIndex) (*catalog, controlResult) {
 	if err != nil {
 		return c, controlResult{err: err}
 	}
-	next := c.clone()
-	next.byID[collection.ID] = collection
-	return next, controlResult{collection: collection, created: created}
+	return c.with(collection), controlResult{collection: collection, created: created}
 }
 
 func (c *catalog) dropIndex(p dropIndex) (*catalog, controlResult) {
-	collection, ok := c.byID[p.Collection]
-	if !ok || collection.Fence == matcher.FenceDrop {
+	collection, ok := c.living(p.Collection)
+	if !ok {
 		return c, controlResult{err: ErrCollectionNotFound}
 	}
 	if _, found := collection.Index(p.Name); !found {
 		return c, controlResult{err: ErrIndexNotFound}
 	}
 	collection.Indexes = slices.DeleteFunc(slices.Clone(collection.Indexes), func(x Index) bool { return x.Name == p.Name })
-	next := c.clone()
-	next.byID[collection.ID] = collection
-	return next, controlResult{collection: collection}
+	return c.with(collection), controlResult{collection: collection}
 }
 
 // PutIndex creates an index, or replaces the one of its name by one that means something else. It is built beside the

@@ -16,6 +16,7 @@ import (
 type indexer struct {
 	partitions int
 	states     map[matcher.CollectionID][]*indexState
+	unready    []*indexState // in the order in which they are built
 	changed    []*indexState // those that are dirty
 	chunk      *indexChunk   // that the builder is reading, or nil
 	wake       chan struct{}
@@ -38,7 +39,7 @@ func (x *indexer) load(r pebble.Reader, c *catalog) error {
 		return err
 	}
 	for _, s := range states {
-		collection := c.byID[s.key.collection]
+		collection, _ := c.byID.get(s.key.collection)
 		i := slices.IndexFunc(collection.Indexes, func(x Index) bool { return x.ID == s.key.index })
 		if i < 0 || len(s.counts) != x.partitions {
 			return fmt.Errorf("read the state of index %d of collection %d: it does not belong to the catalog", s.key.index, s.key.collection)
@@ -52,6 +53,7 @@ func (x *indexer) load(r pebble.Reader, c *catalog) error {
 func (x *indexer) add(s *indexState) {
 	x.states[s.key.collection] = append(x.states[s.key.collection], s)
 	if !s.ready {
+		x.unready = append(x.unready, s)
 		x.wakeBuilder()
 	}
 }
@@ -63,36 +65,33 @@ func (x *indexer) wakeBuilder() {
 	}
 }
 
-// follow makes the states those of a catalog: new indexes begin to be built, others are forgotten. It returns the
-// forgotten ones, whose entries are to be deleted.
-func (x *indexer) follow(next *catalog) (dropped []indexKey) {
-	for id, states := range x.states {
-		c := next.byID[id]
-		kept := slices.DeleteFunc(slices.Clone(states), func(s *indexState) bool {
-			gone := c.Fence == matcher.FenceDrop || !slices.ContainsFunc(c.Indexes, func(x Index) bool { return x.ID == s.key.index })
-			if gone {
-				dropped = append(dropped, s.key)
-				x.changed = slices.DeleteFunc(x.changed, func(t *indexState) bool { return t == s })
-				x.spoil(func(chunk *indexChunk) bool { return chunk.state == s })
-			}
-			return gone
-		})
-		if x.states[id] = kept; len(kept) == 0 {
-			delete(x.states, id)
-		}
+// follow makes the states of a collection those of its indexes as they are now: new ones begin to be built, others are
+// forgotten. It returns the forgotten ones, whose entries are to be deleted.
+func (x *indexer) follow(c Collection) (dropped []indexKey) {
+	indexes := c.Indexes
+	if c.Fence == matcher.FenceDrop {
+		indexes = nil
 	}
-	for id, c := range next.byID {
-		if c.Fence == matcher.FenceDrop {
-			continue
+	kept := slices.DeleteFunc(slices.Clone(x.states[c.ID]), func(s *indexState) bool {
+		gone := !slices.ContainsFunc(indexes, func(x Index) bool { return x.ID == s.key.index })
+		if gone {
+			dropped = append(dropped, s.key)
+			x.unready = slices.DeleteFunc(x.unready, func(t *indexState) bool { return t == s })
+			x.changed = slices.DeleteFunc(x.changed, func(t *indexState) bool { return t == s })
+			x.spoil(func(chunk *indexChunk) bool { return chunk.state == s })
 		}
-		for _, index := range c.Indexes {
-			if !slices.ContainsFunc(x.states[id], func(s *indexState) bool { return s.key.index == index.ID }) {
-				s := &indexState{
-					key: indexKey{id, index.ID}, name: index.Name, compiled: index.compiled, counts: make([]indexCount, x.partitions),
-				}
-				x.add(s)
-				x.mark(s)
+		return gone
+	})
+	if x.states[c.ID] = kept; len(kept) == 0 {
+		delete(x.states, c.ID)
+	}
+	for _, index := range indexes {
+		if !slices.ContainsFunc(kept, func(s *indexState) bool { return s.key.index == index.ID }) {
+			s := &indexState{
+				key: indexKey{c.ID, index.ID}, name: index.Name, compiled: index.compiled, counts: make([]indexCount, x.partitions),
 			}
+			x.add(s)
+			x.mark(s)
 		}
 	}
 	return dropped
@@ -211,17 +210,6 @@ func (x *indexer) toBatch(b *pebble.Batch) error {
 	}
 	x.changed = x.changed[:0]
 	return nil
-}
-
-// dropToBatch deletes all of an index.
-func (x *indexer) dropToBatch(b *pebble.Batch, k indexKey) error {
-	for p := 1; p < x.partitions; p++ {
-		lower, upper := indexSpan(k, p)
-		if err := b.DeleteRange(lower, upper, nil); err != nil {
-			return err
-		}
-	}
-	return b.Delete(appendIndexStateKey(nil, k), nil)
 }
 
 // indexOps are entries to be set or deleted, gathered so that they go into the batch in order: that is what Pebble

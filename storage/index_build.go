@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -126,16 +127,8 @@ func (s *Store) buildChunk(ctx context.Context, size int) (more, spoiled bool, e
 
 // beginChunk chooses the next chunk, nil if all indexes are ready. From here on the loop notes changes.
 func (x *indexer) beginChunk() *indexChunk {
-	var next *indexState
-	for _, states := range x.states {
-		for _, s := range states {
-			if !s.ready && (next == nil || s.key.collection < next.key.collection ||
-				s.key.collection == next.key.collection && s.key.index < next.key.index) {
-				next = s
-			}
-		}
-	}
-	if x.chunk = nil; next != nil {
+	if x.chunk = nil; len(x.unready) > 0 {
+		next := x.unready[0]
 		x.chunk = &indexChunk{state: next, touched: map[documentKey]*matcher.Document{}, from: next.cursor}
 	}
 	return x.chunk
@@ -212,6 +205,7 @@ func (s *Store) joinChunk(c *indexChunk) (spoiled bool, err error) {
 	x.mark(state)
 	if c.last {
 		state.cursor = documentKey{}
+		x.unready = slices.DeleteFunc(x.unready, func(s *indexState) bool { return s == state })
 	}
 	for k, after := range c.touched {
 		if state.covers(k) {

@@ -415,11 +415,9 @@ func TestChunkIsSpoiled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	catalog := emptyCatalog()
-	catalog.byID[c.ID] = c
 	begin := func() (*indexer, *indexChunk) {
 		x := newIndexer(3, new(Metrics))
-		x.follow(catalog)
+		x.follow(c)
 		return x, x.beginChunk()
 	}
 	x, chunk := begin()
@@ -432,7 +430,7 @@ func TestChunkIsSpoiled(t *testing.T) {
 		t.Error("a fence does not spoil the chunk")
 	}
 	x, chunk = begin()
-	if dropped := x.follow(emptyCatalog()); !chunk.spoiled || len(dropped) != 1 {
+	if dropped := x.follow(Collection{ID: c.ID}); !chunk.spoiled || len(dropped) != 1 {
 		t.Errorf("the end of the index does not spoil the chunk, %v dropped", dropped)
 	}
 	x, chunk = begin()

@@ -92,7 +92,7 @@ func (a *applier) replayEntry(g *group, e ingest.Entry) error {
 		if result.err != nil {
 			return fmt.Errorf("apply control record: %w", result.err)
 		}
-		a.applyCatalog(g, next)
+		a.applyCatalog(g, next, result.collection)
 		a.advance(g, e.Partition, e.Offset)
 	default:
 		return fmt.Errorf("this program does not know records of kind %d", r.Kind)

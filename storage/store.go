@@ -54,7 +54,7 @@ type Store struct {
 	unflushed  int64          // of the apply loop alone: bytes applied since the last flush
 	flushing   atomic.Bool
 	backingUp  atomic.Bool
-	orphaned   bool // of the apply loop alone: a control record came whose writer does not see to its fences
+	orphaned   bool // of the apply loop alone: fences were ordered by who may not see to them
 }
 
 // published is the committed state beside the documents.
@@ -216,55 +216,6 @@ func (s *Store) checkBounds(v matcher.Vector) error {
 		}
 	}
 	return nil
-}
-
-func (a *applier) loadCatalog() error {
-	raw, closer, err := a.db.Get(keyGenesis)
-	if err != nil {
-		return fmt.Errorf("read the constants: %w", err)
-	}
-	var stored storedCatalog
-	err = decodeStrict(raw, &stored)
-	closer.Close()
-	if err != nil {
-		return fmt.Errorf("read the constants: %w", err)
-	}
-	if stored.Genesis == nil {
-		return fmt.Errorf("read the constants: %w: they are missing", ErrStateDamaged)
-	}
-	if err := stored.Genesis.check(); err != nil {
-		return err
-	}
-	a.catalog.genesis, a.catalog.nextID, a.catalog.incarnation = stored.Genesis, stored.NextID, a.vector.Incarnation
-	a.constants = stored.Genesis.constants()
-	return a.each([]byte{prefixCollection}, func(_, value []byte) error {
-		var c Collection
-		if err := decodeStrict(value, &c); err != nil {
-			return fmt.Errorf("read a collection: %w", err)
-		}
-		if c.dates, err = c.Settings.dates(); err != nil {
-			return fmt.Errorf("read the settings of collection %q: %w", c.Name, err)
-		}
-		if err := c.compileIndexes(); err != nil {
-			return err
-		}
-		a.catalog.byID[c.ID] = c
-		if c.Fence != matcher.FenceDrop {
-			a.catalog.byName[collectionName{c.App, c.Name}] = c.ID
-		}
-		return nil
-	})
-}
-
-func (a *applier) loadEpochs() error {
-	return a.each([]byte{prefixEpoch}, func(key, value []byte) error {
-		if len(key) != collectionPrefixBytes || len(value) != 13 {
-			return fmt.Errorf("read an epoch: it is damaged")
-		}
-		k := epochKey{int(binary.BigEndian.Uint16(key[1:])), matcher.CollectionID(binary.BigEndian.Uint32(key[3:]))}
-		a.epochs[k] = epoch{binary.BigEndian.Uint32(value), matcher.Fence(value[4]), binary.BigEndian.Uint64(value[5:])}
-		return nil
-	})
 }
 
 func (a *applier) each(prefix []byte, f func(key, value []byte) error) (err error) {

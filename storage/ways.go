@@ -81,7 +81,8 @@ func (n *Snapshot) ways(c matcher.CollectionID, q *matcher.Query, f Find) ([]way
 
 // usable are the indexes that are ready as of the snapshot, by name.
 func (n *Snapshot) usable(c matcher.CollectionID) (ready []*indexState, err error) {
-	indexes := n.store.published.Load().catalog.byID[c].Indexes
+	collection, _ := n.store.published.Load().catalog.byID.get(c)
+	indexes := collection.Indexes
 	if len(indexes) == 0 {
 		return nil, nil
 	}

@@ -58,7 +58,7 @@ func (s *Store) headOf(c Collection, id string, hint *matcher.Document) (Head, e
 	p := PartitionOf(c.App, c.Name, id, s.log.Partitions()-1)
 	now := s.published.Load()
 	readTo := now.vector.Next[p]
-	if current, ok := now.catalog.byID[c.ID]; !ok || current.Epoch != c.Epoch {
+	if current, ok := now.catalog.byID.get(c.ID); !ok || current.Epoch != c.Epoch {
 		return Head{}, ErrCollectionChanged
 	}
 	if d, ok := s.cache.get(cacheKey{c.ID, c.Epoch, id}); ok {
