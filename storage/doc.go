@@ -21,7 +21,8 @@
 //  6. The Pebble state is never ahead of the durable log: the log is synced before a flush is asked for.
 //  7. A log segment is let go only below the flushed vector.
 //  8. The loop does bounded work: groups are bounded in writes and bytes; long reads run beside it on snapshots.
-//  9. The types that a collection has shown are those of all its documents since the fence, whatever became of them.
+//  9. The types that a collection has shown are those of all its documents since the fence, whatever became of them; where
+//     an older program wrote some without noting their types, nothing is said to be certain.
 //  10. A write is computed from the last state of its key that is on its way (its head), in the order in which writes get
 //     in line; readers never see a head, and no writer is told anything of it before it is applied. What builds on a
 //     rejected write is rejected with it. Over a log of attempts writes are computed from applied states alone.

@@ -69,6 +69,9 @@ func (a *applier) fenceToBatch(b *pebble.Batch, f epochKey) error {
 			return fmt.Errorf("delete what a fence takes away: %w", err)
 		}
 	}
+	if err := b.Delete(appendCollectionPrefix(nil, prefixUnnoted, f.partition, f.collection), nil); err != nil {
+		return err
+	}
 	e := a.epochs[f]
 	value := binary.BigEndian.AppendUint32(nil, e.number)
 	value = binary.BigEndian.AppendUint64(append(value, byte(e.fence)), e.offset)
@@ -118,8 +121,7 @@ func (a *applier) loadEpochs() error {
 		if len(key) != collectionPrefixBytes || len(value) != 13 {
 			return fmt.Errorf("read an epoch: it is damaged")
 		}
-		k := epochKey{int(binary.BigEndian.Uint16(key[1:])), matcher.CollectionID(binary.BigEndian.Uint32(key[3:]))}
-		a.epochs[k] = epoch{binary.BigEndian.Uint32(value), matcher.Fence(value[4]), binary.BigEndian.Uint64(value[5:])}
+		a.epochs[epochKeyOf(key)] = epoch{binary.BigEndian.Uint32(value), matcher.Fence(value[4]), binary.BigEndian.Uint64(value[5:])}
 		return nil
 	})
 }

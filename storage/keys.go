@@ -21,6 +21,8 @@ const FormatVersion = 1
 //	e partition:u16 collection:u32      the collection's epoch in this log partition: epoch:u32, fence:u8, offset:u64
 //	s partition:u16 collection:u32 path what the documents written there showed at the path: a set of types:u32; the
 //	                                    path \x00, which is none, says that there were more than MaxSeenPaths
+//	y                                   what documents show has been noted since the state began, or is marked by
+//	y partition:u16 collection:u32      a mark: documents were written there of which nothing was noted
 //	i partition:u16 collection:u32 index:u32 tag:u8 entry id
 //	                                    an index entry (tagEntry; see matcher.Index), or a document that the index cannot
 //	                                    hold (tagOverflow, no entry): the length of the id, uvarint
@@ -36,6 +38,7 @@ const (
 	prefixOutcome    = 'o'
 	prefixEpoch      = 'e'
 	prefixSeen       = 's'
+	prefixUnnoted    = 'y'
 	prefixCollection = 'c'
 	prefixIndex      = 'i'
 	prefixIndexState = 'j'
@@ -51,6 +54,7 @@ const valueVersion = 1
 var (
 	keyGenesis = []byte("mgenesis")
 	keyVector  = []byte("v")
+	keyNoted   = []byte{prefixUnnoted}
 )
 
 // documentKey names a document on one node.
@@ -68,6 +72,11 @@ func appendCollectionPrefix(dst []byte, kind byte, partition int, c matcher.Coll
 
 func appendKey(dst []byte, kind byte, k documentKey) []byte {
 	return append(appendCollectionPrefix(dst, kind, k.partition, k.collection), k.id...)
+}
+
+// epochKeyOf reads what appendCollectionPrefix has written.
+func epochKeyOf(key []byte) epochKey {
+	return epochKey{int(binary.BigEndian.Uint16(key[1:])), matcher.CollectionID(binary.BigEndian.Uint32(key[3:]))}
 }
 
 // collectionSpan is the key range of one collection in one log partition.

@@ -1,7 +1,9 @@
 package storage
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,6 +25,9 @@ const (
 type seenSet struct {
 	paths map[string]matcher.TypeSet
 	full  bool // there were paths beyond the bounds
+
+	// unnoted: documents were written before the program noted what they show, so that nothing is certain.
+	unnoted bool
 }
 
 // seenTypes is the seenSets of a node as of its last committed group. The apply loop alone changes it, and so reads it
@@ -150,11 +155,7 @@ func (s *seenTypes) commit(g *group) {
 		delete(s.sets, k)
 	}
 	for k, fresh := range g.seen {
-		set := s.sets[k]
-		if set == nil {
-			set = &seenSet{paths: make(map[string]matcher.TypeSet, len(fresh.paths))}
-			s.sets[k] = set
-		}
+		set := s.set(k)
 		maps.Copy(set.paths, fresh.paths)
 		s.fill(set, fresh.full)
 	}
@@ -167,17 +168,58 @@ func (s *seenTypes) fill(set *seenSet, full bool) {
 	}
 }
 
+// set is the set of a collection in a log partition, made if it is missing. The mutex is held, or nobody reads yet.
+func (s *seenTypes) set(k epochKey) *seenSet {
+	set := s.sets[k]
+	if set == nil {
+		set = &seenSet{paths: map[string]matcher.TypeSet{}}
+		s.sets[k] = set
+	}
+	return set
+}
+
+// loadSeen reads back what was noted. A state that an older program began, which noted nothing, has its collections marked
+// once; a fence takes the mark away.
 func (a *applier) loadSeen() error {
+	if err := a.loadSeenPaths(); err != nil {
+		return err
+	}
+	noted := false
+	err := a.each([]byte{prefixUnnoted}, func(key, _ []byte) error {
+		switch {
+		case bytes.Equal(key, keyNoted):
+			noted = true
+		case len(key) != collectionPrefixBytes:
+			return fmt.Errorf("read the marks of collections whose types were not noted: they are damaged")
+		default:
+			a.seen.set(epochKeyOf(key)).unnoted = true
+		}
+		return nil
+	})
+	if err != nil || noted {
+		return err
+	}
+	b := a.db.NewBatch()
+	for id := range a.catalog.byID.all() {
+		for p := 1; p < len(a.vector.Next); p++ {
+			a.seen.set(epochKey{p, id}).unnoted = true
+			if err := b.Set(appendCollectionPrefix(nil, prefixUnnoted, p, id), nil, nil); err != nil {
+				return err
+			}
+		}
+	}
+	if err := b.Set(keyNoted, nil, nil); err != nil {
+		return err
+	}
+	return errors.Join(b.Commit(pebble.NoSync), b.Close())
+}
+
+func (a *applier) loadSeenPaths() error {
 	return a.each([]byte{prefixSeen}, func(key, value []byte) error {
 		if len(key) < collectionPrefixBytes {
 			return fmt.Errorf("read the types of a collection: they are damaged")
 		}
-		k := epochKey{int(binary.BigEndian.Uint16(key[1:])), matcher.CollectionID(binary.BigEndian.Uint32(key[3:]))}
-		set := a.seen.sets[k]
-		if set == nil {
-			set = &seenSet{paths: map[string]matcher.TypeSet{}}
-			a.seen.sets[k] = set
-		}
+		set := a.seen.set(epochKeyOf(key))
 		path := string(key[collectionPrefixBytes:])
 		switch {
 		case path == keySeenFull:
@@ -216,13 +258,14 @@ func (t SeenTypes) each(f func(*seenSet)) {
 	}
 }
 
-// TypesAt is the types seen at a path. Beyond MaxSeenPaths and MaxSeenPathBytes it is not certain that there are no more.
+// TypesAt is the types seen at a path. Beyond MaxSeenPaths and MaxSeenPathBytes, and where documents were not noted, it is
+// not certain that there are no more.
 func (t SeenTypes) TypesAt(path string) (types matcher.TypeSet, certain bool) {
 	certain = true
 	t.each(func(set *seenSet) {
 		more, found := set.paths[path]
 		types |= more
-		certain = certain && (found || !set.full)
+		certain = certain && (found || !set.full) && !set.unnoted
 	})
 	return types, certain
 }

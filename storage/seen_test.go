@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"github.com/freshetdb/freshet/ingest"
 	"github.com/freshetdb/freshet/matcher"
 )
@@ -287,6 +289,82 @@ func TestSeenTypesBounds(t *testing.T) {
 	check("missing", 0, true)
 	if n := r.store.Metrics().FullSeenSets.Load(); n != 0 {
 		t.Errorf("%d sets are full after a truncate", n)
+	}
+}
+
+// A data folder that an older program wrote, which noted nothing, or in which a newer one has noted some of it since, is
+// certain of nothing, however often it is opened; a new collection is, and an old one after a truncate.
+func TestSeenTypesOfOldFolders(t *testing.T) {
+	for _, since := range []bool{false, true} {
+		r := kinds["embedded"](t, 0)
+		r.state = newState()
+		r.start()
+		old := r.collection("old")
+		put := func(c Collection, id, text string) {
+			t.Helper()
+			if out, err := r.putText(t.Context(), c, id, text); err != nil || !out.Accepted {
+				t.Fatalf("write: %+v, %v", out, err)
+			}
+		}
+		certain := func(c Collection, want bool) {
+			t.Helper()
+			for path, types := range map[string]matcher.TypeSet{"n": 1 << matcher.KindInt64, "missing": 0} {
+				got, sure := r.store.SeenTypes(c).TypesAt(path)
+				if sure != want || sure && got != types {
+					t.Fatalf("noted since: %v: the types at %s of %s are %v (%v), want %v (%v)", since, path, c.Name, got, sure, types, want)
+				}
+			}
+		}
+		put(old, "gone", `{"n":"x"}`)
+		if _, _, err := r.remove(t.Context(), old, "gone"); err != nil {
+			t.Fatal(err)
+		}
+		r.end()
+		r.forgetSeen(prefixSeen, prefixUnnoted)
+		if since {
+			r.start()
+			put(old, "new", `{"n":1}`)
+			r.end()
+			r.forgetSeen(prefixUnnoted)
+		}
+		for range 2 {
+			r.start()
+			certain(old, false)
+			put(old, "newer", `{"n":1}`)
+			certain(old, false)
+			r.crash(rand.New(rand.NewPCG(1, 1)))
+		}
+		r.start()
+		young := r.collection("young")
+		put(young, "id", `{"n":1}`)
+		r.fence(old, r.store.TruncateCollection)
+		old, _ = r.store.Collection(testApp, "old")
+		put(old, "id", `{"n":1}`)
+		for range 2 {
+			certain(old, true)
+			certain(young, true)
+			r.end()
+			r.start()
+		}
+		r.end()
+		if err := r.log.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// forgetSeen takes all keys that begin so away from a stopped store's state.
+func (r *rig) forgetSeen(prefixes ...byte) {
+	r.t.Helper()
+	db, err := pebble.Open("state", &pebble.Options{FS: r.state, FormatMajorVersion: stateFormat, Logger: quiet{}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, prefix := range prefixes {
+		err = errors.Join(err, db.DeleteRange([]byte{prefix}, []byte{prefix + 1}, pebble.Sync))
+	}
+	if err := errors.Join(err, db.Flush(), db.Close()); err != nil {
+		r.t.Fatal(err)
 	}
 }
 

@@ -167,7 +167,7 @@ func (s *Store) loadApplier() (*applier, error) {
 	a.vector.Next = make([]uint64, s.log.Partitions())
 	raw, closer, err := s.db.Get(keyVector)
 	if errors.Is(err, pebble.ErrNotFound) {
-		return a, s.checkBounds(a.vector)
+		return a, errors.Join(a.loadSeen(), s.checkBounds(a.vector))
 	}
 	if err != nil {
 		return nil, err
