@@ -77,7 +77,8 @@ type Config struct {
 	// SpaceChanged is told, beside the loop, when the disk gets below MinFreeBytes and when it has room again; nil: nobody.
 	SpaceChanged func(Space)
 	// Fatal is told why the process must end at once, and must not return: Pebble does not know whether it wrote to the file
-	// that lists its files, and could neither go on nor close. The log has everything. nil: a panic.
+	// that lists its files, or whether the file has its name, and could neither go on nor close. The log has everything. nil:
+	// a panic.
 	Fatal func(error)
 	// Attempts says that the log holds attempts to be decided as they are read, instead of applied records.
 	Attempts bool
@@ -86,6 +87,7 @@ type Config struct {
 
 	// Of tests.
 	chunkDocuments int                        // how many documents the builder of indexes reads at a time
+	manifestBytes  int64                      // from which size on Pebble makes the file that lists its files anew; 0: its default
 	recheck        func(it *item, found head) // what a steady write goes by, and what its key's state is; the zero head: it is gone
 }
 

@@ -139,6 +139,13 @@ func (m *machine) logFS() *disktest.Disk {
 	return m.log
 }
 
+// manifestBytes has Pebble make the file that lists its files anew with most flushes, or never.
+func (m *machine) manifestBytes() int64 {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return []int64{0, 1}[m.rng.IntN(2)]
+}
+
 func (m *machine) partial(n int) int {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -190,7 +197,7 @@ func (m *machine) live(t *testing.T, retain int64) (*life, error) {
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
 	l.log, l.state = log, m.state
-	cfg := Config{Dir: "state", FS: m.stateFS(), FlushBytes: 6 << 10, CacheBytes: 1 << 20, BlockCacheBytes: 1 << 20}
+	cfg := Config{Dir: "state", FS: m.stateFS(), FlushBytes: 6 << 10, CacheBytes: 1 << 20, BlockCacheBytes: 1 << 20, manifestBytes: m.manifestBytes()}
 	cfg.Fatal = func(err error) {
 		l.died(err)
 		select {} // its process has ended

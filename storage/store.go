@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/bloom"
 
 	"github.com/freshetdb/freshet/ingest"
 	"github.com/freshetdb/freshet/matcher"
@@ -97,61 +96,6 @@ func Open(cfg Config, log ingest.Log) (*Store, error) {
 	s.space.look()
 	s.publish()
 	return s, nil
-}
-
-func openPebble(cfg Config, failed func(error)) (db *pebble.DB, err error) {
-	defer func() { // Pebble panics where it cannot sync the names of its files
-		if p := recover(); p != nil {
-			db, err = nil, fmt.Errorf("%v", p)
-			if cause, ok := p.(error); ok {
-				err = cause
-			}
-		}
-	}()
-	memTableBytes := min(max(4*cfg.FlushBytes, 8<<20), maxMemTableBytes)
-	options := &pebble.Options{
-		FS: cfg.FS,
-		// Pebble takes the memory of its tables, the one that fills and the one that is flushed, out of its cache; a cache of
-		// no more than that would hold no blocks while writes come.
-		CacheSize: cfg.BlockCacheBytes + 2*memTableBytes,
-		// The log is the write-ahead log; the state is rolled back to its last flush by a crash and replays from there.
-		DisableWAL:                  true,
-		MemTableSize:                uint64(memTableBytes),
-		MemTableStopWritesThreshold: 4,
-		FormatMajorVersion:          stateFormat,
-		Logger:                      quiet{cfg.Fatal},
-		// Pebble would try again for ever. What it could not write is in the log; a new start has it.
-		EventListener: &pebble.EventListener{
-			BackgroundError: failed,
-			DataCorruption:  func(i pebble.DataCorruptionInfo) { failed(stateDamage(i)) },
-		},
-	}
-	for i := range options.Levels {
-		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
-	}
-	return pebble.Open(cfg.Dir, options)
-}
-
-// ErrStateDamaged says that a file of the state is not what was written.
-var ErrStateDamaged = errors.New("the state is damaged")
-
-func stateDamage(i pebble.DataCorruptionInfo) error {
-	return fmt.Errorf("%w: %s: %w; restore it from a backup, or move the state away where the log still begins at 0", ErrStateDamaged, i.Path, i.Details)
-}
-
-// quiet keeps Pebble's own messages to itself: what goes wrong comes back as an error, except what cannot.
-type quiet struct {
-	fatal func(error)
-}
-
-func (quiet) Infof(string, ...any)  {}
-func (quiet) Errorf(string, ...any) {}
-func (q quiet) Fatalf(format string, args ...any) {
-	err := fmt.Errorf("keep the state: %s", fmt.Sprintf(format, args...))
-	if q.fatal != nil {
-		q.fatal(err)
-	}
-	panic(err)
 }
 
 // loadApplier reads the loop's state back and holds it against the log.
