@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 
 	"github.com/freshetdb/freshet/ingest/disk"
@@ -25,33 +26,44 @@ type DumpSummary struct {
 	Bytes                     int64    // of the payloads
 	First, Next               []uint64 // first and one after the last offset, per log partition
 	End                       int64    // where the last group ends, in bytes from the start of the last segment's file
-	TornBytes                 int64    // remains of groups behind it that were never finished
+	TornBytes                 int64    // behind it, of groups that were never finished, or in a log in use are being written
+	Trimmed                   int      // segments of a log in use that were trimmed before they were read whole
 }
 
 // Dump calls visit with every entry of the log in cfg.Dir, in order. It only reads, and needs no lock: of a log in use it
-// shows what stood in the files as it came by, which need not be durable yet. A file that is damaged is a *CorruptError.
+// shows what stood in the files as it came by, which need not be durable yet; what was trimmed before it came by is
+// counted, and missing. A file that is damaged is a *CorruptError.
 func Dump(ctx context.Context, cfg SegmentConfig, visit func(DumpedEntry) error) (sum DumpSummary, err error) {
 	if cfg.FS == nil {
 		cfg.FS = disk.OS{}
 	}
-	l := &SegmentLog{cfg: cfg, fs: cfg.FS}
-	numbers, _, _, err := l.listFiles()
-	if err != nil {
-		return sum, err
-	}
-	if len(numbers) == 0 {
-		return sum, fmt.Errorf("there is no log in %s: it holds no segment", cfg.Dir)
-	}
-	for i, number := range numbers {
-		if err := l.dumpSegment(ctx, number, i == len(numbers)-1, &sum, visit); err != nil {
-			return sum, err
+	d := &dump{SegmentLog: SegmentLog{cfg: cfg, fs: cfg.FS}, ctx: ctx, visit: visit}
+	for done := uint64(0); d.next == nil; { // again, if the last one of the list was trimmed before it came to it
+		numbers, err := d.list()
+		if err != nil {
+			return d.sum, err
 		}
-		if i == 0 {
-			sum.First = slices.Clone(l.segments[0].first)
+		if len(numbers) == 0 {
+			return d.sum, fmt.Errorf("there is no log in %s: it holds no segment", cfg.Dir)
+		}
+		for _, number := range numbers {
+			if number <= done {
+				continue
+			}
+			if missed := number - done - 1; done > 0 && missed > 0 {
+				d.sum.Trimmed += int(missed)
+				d.segments = nil
+			}
+			if err := d.segment(number, number == numbers[len(numbers)-1]); err != nil {
+				return d.sum, err
+			}
+			done = number
 		}
 	}
-	sum.Next = l.next
-	return sum, nil
+	if d.sum.Next = d.next; d.sum.Groups == 0 {
+		d.sum.First = slices.Clone(d.next)
+	}
+	return d.sum, nil
 }
 
 // Exclude keeps everyone from opening the log in cfg.Dir until the closer is closed, for those who read it with Dump and
@@ -71,40 +83,118 @@ func Exclude(cfg SegmentConfig) (io.Closer, error) {
 	return lockFolder(cfg)
 }
 
-func (l *SegmentLog) dumpSegment(ctx context.Context, number uint64, last bool, sum *DumpSummary, visit func(DumpedEntry) error) (err error) {
-	name := l.path(segmentName(number))
-	f, err := l.fs.Open(name)
+// dump reads a log whose owner may be writing to it and trimming it meanwhile. What looks like damage then may be none:
+// a group that was not yet written when the reader came by, and the next one was; or the file of a segment that has been
+// trimmed and has become another one. So damage is looked at twice, and counts only under a name that is still there:
+// numbers do not come back.
+type dump struct {
+	SegmentLog
+	ctx   context.Context
+	visit func(DumpedEntry) error
+	sum   DumpSummary
+}
+
+// list lists the segments. A folder that changes as it is listed may show one that has been trimmed, and not the next one:
+// a hole is damage only if the one before it is still there after it was not.
+func (d *dump) list() ([]uint64, error) {
+	for {
+		numbers, _, _, err := d.listFiles()
+		if err != nil {
+			return nil, err
+		}
+		missing, hole := firstHole(numbers)
+		if !hole {
+			return numbers, nil
+		}
+		if d.gone(missing) && !d.gone(missing-1) {
+			return nil, d.missing(missing)
+		}
+	}
+}
+
+// segment visits the entries of one segment.
+func (d *dump) segment(number uint64, last bool) error {
+	r := &segmentDump{dump: d, number: number}
+	for {
+		before := r.visited
+		scan, err := r.read()
+		switch {
+		case err == nil:
+			d.sum.Segments++
+			d.segments, d.next = append(d.segments[:0], segment{segmentHeader: r.header, end: scan.end}), scan.next
+			if last {
+				d.sum.End, d.sum.TornBytes = scan.end, scan.used-scan.end
+			}
+			return nil
+		case !errors.Is(err, ErrCorrupt) && !errors.Is(err, fs.ErrNotExist):
+			return err
+		case d.gone(number):
+			d.sum.Trimmed++
+			d.segments, d.next = nil, nil // the next one follows nothing that was read
+			return nil
+		case len(d.segments) > 0 && d.gone(d.segments[0].number) && !slices.Equal(d.next, r.header.first):
+			d.segments = nil // the one before was trimmed as its end was read
+			d.sum.Trimmed++
+		case r.again && r.visited == before:
+			return err
+		}
+		r.again = true
+	}
+}
+
+// gone reports whether a segment has been trimmed.
+func (d *dump) gone(number uint64) bool {
+	f, err := d.fs.Open(d.path(segmentName(number)))
 	if err != nil {
-		return fmt.Errorf("open segment: %w", err)
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	_ = f.Close() // nothing was read from it
+	return false
+}
+
+// segmentDump is how far the dump of one segment is.
+type segmentDump struct {
+	*dump
+	number  uint64
+	header  segmentHeader
+	visited int64 // where the last group that was visited begins
+	again   bool  // it is being read anew
+}
+
+// read reads the segment from its start, and visits the groups that have not been visited.
+func (r *segmentDump) read() (scan segmentScan, err error) {
+	name := r.path(segmentName(r.number))
+	f, err := r.fs.Open(name)
+	if err != nil {
+		return scan, fmt.Errorf("open segment: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	size, err := f.Size()
 	if err != nil {
-		return fmt.Errorf("size of segment: %w", err)
+		return scan, fmt.Errorf("size of segment: %w", err)
 	}
-	h, err := l.readHeader(f, name, number)
-	if err != nil {
-		return err
+	if r.header, err = readNamedHeader(f, name); err != nil {
+		return scan, err
 	}
-	scan, err := scanSegment(f, name, &h, size, func(at int64, entries []Entry) error {
-		sum.Groups++
+	if err := r.checkHeader(name, r.number, &r.header); err != nil {
+		return scan, err
+	}
+	return scanSegment(f, name, &r.header, size, func(at int64, entries []Entry) error {
+		if at <= r.visited {
+			return nil
+		}
+		r.visited = at
+		if r.sum.Groups == 0 {
+			r.sum.First = slices.Clone(r.header.first)
+		}
+		r.sum.Groups++
 		for i, e := range entries {
-			sum.Entries++
-			sum.Bytes += int64(len(e.Payload))
-			if err := visit(DumpedEntry{Entry: e, Segment: number, At: at, Index: i, GroupEntries: len(entries)}); err != nil {
+			r.sum.Entries++
+			r.sum.Bytes += int64(len(e.Payload))
+			if err := r.visit(DumpedEntry{Entry: e, Segment: r.number, At: at, Index: i, GroupEntries: len(entries)}); err != nil {
 				return err
 			}
 		}
-		return ctx.Err()
+		return r.ctx.Err()
 	})
-	if err != nil {
-		return err
-	}
-	sum.Segments++
-	l.segments = append(l.segments, segment{segmentHeader: h, end: scan.end})
-	l.next = scan.next
-	if last {
-		sum.End, sum.TornBytes = scan.end, scan.used-scan.end
-	}
-	return nil
 }

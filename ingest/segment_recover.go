@@ -60,6 +60,9 @@ func (l *SegmentLog) findSegments() ([]uint64, error) {
 	if err != nil {
 		return nil, err
 	}
+	if number, hole := firstHole(numbers); hole {
+		return nil, l.missing(number)
+	}
 	l.spares = spares
 	for _, name := range unfinished {
 		if err := l.fs.Remove(l.path(name)); err != nil {
@@ -79,8 +82,8 @@ func numberOf(name, suffix string) (number uint64, ok bool) {
 	return number, err == nil && fileName(number, suffix) == name
 }
 
-// listFiles lists the numbers of the segments, in order and without a hole, the names of spare files, and those of files
-// that are to be removed.
+// listFiles lists the numbers of the segments, in order, the names of spare files, and those of files that are to be
+// removed.
 func (l *SegmentLog) listFiles() (numbers []uint64, spares, unfinished []string, err error) {
 	names, err := l.fs.List(l.cfg.Dir)
 	if err != nil {
@@ -99,12 +102,21 @@ func (l *SegmentLog) listFiles() (numbers []uint64, spares, unfinished []string,
 		}
 	}
 	slices.Sort(numbers)
+	return numbers, spares, unfinished, nil
+}
+
+// firstHole finds the first number that is missing between others.
+func firstHole(numbers []uint64) (missing uint64, found bool) {
 	for i := 1; i < len(numbers); i++ {
 		if numbers[i] != numbers[i-1]+1 {
-			return nil, nil, nil, &CorruptError{File: l.path(segmentName(numbers[i-1] + 1)), Reason: "this segment is missing"}
+			return numbers[i-1] + 1, true
 		}
 	}
-	return numbers, spares, unfinished, nil
+	return 0, false
+}
+
+func (l *SegmentLog) missing(number uint64) error {
+	return &CorruptError{File: l.path(segmentName(number)), Reason: "this segment is missing"}
 }
 
 // recoverSegment checks one segment and adds it to the log. The last one becomes the one that is written to.
@@ -123,8 +135,11 @@ func (l *SegmentLog) recoverSegment(number uint64, last bool, mark []uint64) (er
 	if err != nil {
 		return fmt.Errorf("size of segment: %w", err)
 	}
-	h, err := l.readHeader(f, name, number)
+	h, err := readNamedHeader(f, name)
 	if err != nil {
+		return err
+	}
+	if err := l.checkHeader(name, number, &h); err != nil {
 		return err
 	}
 	scan, err := scanSegment(f, name, &h, size, nil)
@@ -145,8 +160,8 @@ func (l *SegmentLog) recoverSegment(number uint64, last bool, mark []uint64) (er
 	return l.adoptSegment(f, &h, scan, size)
 }
 
-// readHeader reads a segment's header and checks it.
-func (l *SegmentLog) readHeader(f disk.File, name string, number uint64) (h segmentHeader, err error) {
+// readNamedHeader reads the header of a segment's file.
+func readNamedHeader(f disk.File, name string) (h segmentHeader, err error) {
 	h, err = readSegmentHeader(f)
 	if errors.Is(err, errHeader) {
 		return h, &CorruptError{File: name, Reason: err.Error()}
@@ -154,7 +169,7 @@ func (l *SegmentLog) readHeader(f disk.File, name string, number uint64) (h segm
 	if err != nil {
 		return h, fmt.Errorf("read the header of %s: %w", name, err)
 	}
-	return h, l.checkHeader(name, number, &h)
+	return h, nil
 }
 
 // checkHeader compares a segment's header with its name, the configuration and the segment before it.

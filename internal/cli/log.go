@@ -114,8 +114,11 @@ func (p Program) dumpLog(ctx context.Context, folder string, d logDump) error {
 		return nil // --limit ended it
 	}
 	p.notice("%d records in %d groups, %d segments; offsets %v to %v", sum.Entries, sum.Groups, sum.Segments, sum.First, sum.Next)
+	if sum.Trimmed > 0 {
+		p.notice("%d segments were trimmed while they were read: what they held beyond these records is gone", sum.Trimmed)
+	}
 	if sum.TornBytes > 0 {
-		p.notice("behind byte %d of the last segment: %d bytes of groups that were not finished; the next start removes them", sum.End, sum.TornBytes)
+		p.notice("behind byte %d of the last segment: %d bytes of groups that are not finished; a log in use is writing them, else the next start removes them", sum.End, sum.TornBytes)
 	}
 	return nil
 }
