@@ -12,8 +12,9 @@
 //  4. The entries of one Append are one group, whole or absent after any crash; they follow each other in the log, and
 //     the offsets of a log partition have no holes.
 //  5. Only the last write to the last segment may be torn, since the next one begins after its sync. It is cut off on
-//     open. A bad frame where something durable was is damage: the log is refused with file and place, and left as it
-//     is.
+//     open. A bad frame where something durable was is damage, and left as it is: with file and place, an open refuses
+//     the log if it stands in the last segment, Damaged is told if it stands in another one, and whoever reads there
+//     gets no further.
 //  6. A failed write or sync poisons the log: it accepts nothing more (ErrFailed), and a restart takes for durable only
 //     what it has itself written and synced, since the kernel may have dropped what it failed to write.
 //  7. CleanStart is true only if the log is new, or Close had made everything durable and nothing was opened since.
@@ -21,7 +22,8 @@
 //  8. Trim drops whole segments, oldest first, each durably before the next; never one that a running Tail has still
 //     to read, nor the one that is written to.
 //
-// Goroutines: OpenSegments starts one, the writer, and Close ends it. Append and Tail run in their callers'.
+// Goroutines: OpenSegments starts the writer, and the verifier, which ends when it has read what was there; Close ends
+// both. Append and Tail run in their callers'.
 //
 // The way of an append: Append queues the group and waits; the writer takes all that waits (take), gives offsets and
 // encodes (segmentWriter.add), writes and syncs once (flush), shows it to the tails, and answers. There are no timers:

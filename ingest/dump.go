@@ -179,6 +179,10 @@ func (r *segmentDump) read() (scan segmentScan, err error) {
 	if err := r.checkHeader(name, r.number, &r.header); err != nil {
 		return scan, err
 	}
+	if len(r.segments) > 0 && !slices.Equal(r.next, r.header.first) {
+		before := &r.segments[0]
+		return scan, endsEarly(r.path(segmentName(before.number)), before.end, r.next, r.header.first)
+	}
 	return scanSegment(f, name, &r.header, size, func(at int64, entries []Entry) error {
 		if at <= r.visited {
 			return nil

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"slices"
 	"sync"
 
@@ -41,6 +42,9 @@ func (h *Hold) Files(from []uint64) (files []HeldFile, next []uint64, err error)
 	if err := checkVector("from", from, l.partitions); err != nil {
 		return nil, nil, err
 	}
+	if err := h.read(from); err != nil {
+		return nil, nil, err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := checkBounds(from, l.segments[0].first, l.next); err != nil {
@@ -54,6 +58,28 @@ func (h *Hold) Files(from []uint64) (files []HeldFile, next []uint64, err error)
 		files = append(files, HeldFile{Name: segmentName(s.number), Bytes: s.end, Whole: i < len(l.segments)-1})
 	}
 	return files, slices.Clone(l.next), nil
+}
+
+// read reads the segments that hold the entries from `from` on, so that their ends are known.
+func (h *Hold) read(from []uint64) error {
+	l := h.log
+	l.mu.Lock()
+	var unread []uint64
+	for i := range l.segments {
+		if below(l.segments[i].first, from) {
+			unread = unread[:0]
+		}
+		if l.segments[i].unread {
+			unread = append(unread, l.segments[i].number)
+		}
+	}
+	l.mu.Unlock()
+	for _, number := range unread {
+		if err := l.verify(context.Background(), number); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Open opens a held file to be read.

@@ -12,6 +12,7 @@ type Metrics struct {
 	SyncNanos    atomic.Uint64 `help:"Time spent in syncs of segments."`
 	Segments     atomic.Int64  `help:"Segment files now."`
 	Recycled     atomic.Uint64 `help:"Segments that were made of a trimmed one's file."`
+	Damaged      atomic.Uint64 `help:"Segments found to be damaged."`
 	Waiting      atomic.Int64  `help:"Appends that no write has taken yet."`
 	CutBytes     atomic.Int64  `help:"Bytes of a torn group that the start cut off."`
 	Failed       atomic.Bool   `help:"1 if the log has failed and accepts nothing more."`

@@ -180,8 +180,9 @@ func TestDamageBeforeTheLastGroup(t *testing.T) {
 	}
 }
 
-// Invariants 3 to 5: whatever single bit flips anywhere in a log of several segments, the log is refused, or what it
-// holds is what was written, short of the last write at most.
+// Invariants 3 to 5: whatever single bit flips anywhere in a log of several segments, the log is refused, or the damage is
+// told and whoever reads the place gets no further, or what the log holds is what was written, short of the last write at
+// most.
 func TestFlippedBits(t *testing.T) {
 	for _, clean := range []bool{true, false} {
 		t.Run(fmt.Sprintf("clean=%v", clean), func(t *testing.T) {
@@ -213,7 +214,7 @@ func TestFlippedBits(t *testing.T) {
 			for _, name := range names {
 				files[name] = d.Contents("/log/" + name)
 			}
-			refused, opened := 0, 0
+			refused, opened, told := 0, 0, 0
 			for range 1500 {
 				damaged := disktest.New()
 				for name, content := range files {
@@ -226,13 +227,25 @@ func TestFlippedBits(t *testing.T) {
 				at, bit := rng.Int64N(int64(len(files[name]))), uint(rng.IntN(8))
 				damaged.FlipBit("/log/"+name, at, bit)
 				where := fmt.Sprintf("seed %d: bit %d of byte %d of %s", seed, bit, at, name)
-				log, err := ingest.OpenSegments(crashConfig(damaged))
+				cfg := crashConfig(damaged)
+				found := make(chan error, 1)
+				cfg.Damaged = func(err error) { found <- err } // of the one segment
+				log, err := ingest.OpenSegments(cfg)
 				if err != nil {
 					if !errors.Is(err, ingest.ErrCorrupt) && !errors.Is(err, ingest.ErrSegmentVersion) {
 						t.Fatalf("%s: %v", where, err)
 					}
 					refused++
 					continue
+				}
+				<-log.Verified()
+				select {
+				case err := <-found:
+					told++
+					checkDamage(t, log, err, "/log/"+name, at, all)
+					mustClose(t, log)
+					continue
+				default:
 				}
 				opened++
 				got := texts(t, log)
@@ -241,10 +254,36 @@ func TestFlippedBits(t *testing.T) {
 				}
 				mustClose(t, log)
 			}
-			if refused < 100 || opened < 10 {
-				t.Fatalf("seed %d: %d refused, %d opened: the test flips the wrong bits", seed, refused, opened)
+			if refused < 5 || opened < 10 || told < 100 {
+				t.Fatalf("seed %d: %d refused, %d told later, %d opened: the test flips the wrong bits", seed, refused, told, opened)
 			}
 		})
+	}
+}
+
+// checkDamage checks damage that was told: it names the place, and a reader gets what stands before it, and the same error.
+func checkDamage(t *testing.T, log *ingest.SegmentLog, told error, file string, at int64, all []string) {
+	t.Helper()
+	var corrupt *ingest.CorruptError
+	if !errors.As(told, &corrupt) || corrupt.File != file || corrupt.Offset > at {
+		t.Fatalf("byte %d of %s: %v", at, file, told)
+	}
+	if log.Metrics().Damaged.Load() != 1 {
+		t.Fatalf("%d segments are said to be damaged", log.Metrics().Damaged.Load())
+	}
+	read := 0
+	err := log.Tail(t.Context(), make([]uint64, log.Partitions()), func(entries []ingest.Entry) error {
+		for _, e := range entries {
+			if got := fmt.Sprintf("%d/%d %s", e.Partition, e.Offset, e.Payload); read >= len(all) || got != all[read] {
+				t.Fatalf("byte %d of %s: entry %d is %q", at, file, read, got)
+			}
+			read++
+		}
+		return nil
+	})
+	var met *ingest.CorruptError
+	if !errors.As(err, &met) || met.File != file || met.Offset != corrupt.Offset {
+		t.Fatalf("byte %d of %s: told was %v, and a reader gets %v", at, file, told, err)
 	}
 }
 
@@ -259,7 +298,7 @@ func TestTailMeetsDamage(t *testing.T) {
 	delivered := 0
 	err := log.Tail(t.Context(), make([]uint64, 3), func(entries []ingest.Entry) error { delivered += len(entries); return nil })
 	var corrupt *ingest.CorruptError
-	if !errors.As(err, &corrupt) || delivered > 5 {
+	if !errors.As(err, &corrupt) || delivered != 6 {
 		t.Fatalf("%d entries, then %v", delivered, err)
 	}
 	mustClose(t, log)

@@ -24,10 +24,13 @@ func (l *SegmentLog) recover() error {
 	if len(numbers) == 0 {
 		return l.create(mark)
 	}
-	for i, number := range numbers {
-		if err := l.recoverSegment(number, i == len(numbers)-1, mark); err != nil {
+	for _, number := range numbers[:len(numbers)-1] {
+		if err := l.noteSegment(number); err != nil {
 			return err
 		}
+	}
+	if err := l.recoverLast(numbers[len(numbers)-1], mark); err != nil {
+		return err
 	}
 	l.partitions = len(l.next)
 	l.cleanStart = mark != nil
@@ -119,38 +122,38 @@ func (l *SegmentLog) missing(number uint64) error {
 	return &CorruptError{File: l.path(segmentName(number)), Reason: "this segment is missing"}
 }
 
-// recoverSegment checks one segment and adds it to the log. The last one becomes the one that is written to.
-func (l *SegmentLog) recoverSegment(number uint64, last bool, mark []uint64) (err error) {
-	name := l.path(segmentName(number))
-	f, err := l.fs.Open(name)
+// noteSegment adds a segment that is not the last one to the log, by its header alone.
+func (l *SegmentLog) noteSegment(number uint64) (err error) {
+	f, h, size, err := l.openSegment(number)
 	if err != nil {
-		return fmt.Errorf("open segment: %w", err)
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("close segment: %w", err)
+	}
+	l.segments = append(l.segments, segment{segmentHeader: h, end: size, unread: true})
+	l.next = h.first
+	return nil
+}
+
+// recoverLast checks the last segment, adds it to the log and makes it the one that is written to.
+func (l *SegmentLog) recoverLast(number uint64, mark []uint64) (err error) {
+	f, h, size, err := l.openSegment(number)
+	if err != nil {
+		return err
 	}
 	defer func() {
-		if err != nil || !last {
+		if err != nil {
 			err = errors.Join(err, f.Close())
 		}
 	}()
-	size, err := f.Size()
-	if err != nil {
-		return fmt.Errorf("size of segment: %w", err)
-	}
-	h, err := readNamedHeader(f, name)
-	if err != nil {
-		return err
-	}
-	if err := l.checkHeader(name, number, &h); err != nil {
-		return err
-	}
+	name := l.path(segmentName(number))
 	scan, err := scanSegment(f, name, &h, size, nil)
 	if err != nil {
 		return err
 	}
 	l.segments = append(l.segments, segment{segmentHeader: h, end: scan.end, marks: scan.marks})
 	l.next = scan.next
-	if !last {
-		return nil
-	}
 	for p, next := range mark {
 		if len(mark) != len(l.next) || next > l.next[p] {
 			return &CorruptError{File: name, Offset: scan.end, Reason: fmt.Sprintf(
@@ -158,6 +161,23 @@ func (l *SegmentLog) recoverSegment(number uint64, last bool, mark []uint64) (er
 		}
 	}
 	return l.adoptSegment(f, &h, scan, size)
+}
+
+// openSegment opens the file of a segment, whose header fits the log so far.
+func (l *SegmentLog) openSegment(number uint64) (f disk.File, h segmentHeader, size int64, err error) {
+	name := l.path(segmentName(number))
+	if f, err = l.fs.Open(name); err != nil {
+		return nil, h, 0, fmt.Errorf("open segment: %w", err)
+	}
+	if size, err = f.Size(); err != nil {
+		err = fmt.Errorf("size of segment: %w", err)
+	} else if h, err = readNamedHeader(f, name); err == nil {
+		err = l.checkHeader(name, number, &h)
+	}
+	if err != nil {
+		return nil, h, 0, errors.Join(err, f.Close())
+	}
+	return f, h, size, nil
 }
 
 // readNamedHeader reads the header of a segment's file.
@@ -181,12 +201,9 @@ func (l *SegmentLog) checkHeader(name string, number uint64, h *segmentHeader) e
 		return fmt.Errorf("%w: LogPartitions is %d, and this log was made with %d, which is fixed for its life; ask for %[3]d",
 			ErrInvalid, want, len(h.first)-1)
 	}
-	if len(l.segments) == 0 {
-		return nil
-	}
-	if previous := &l.segments[len(l.segments)-1]; !slices.Equal(l.next, h.first) {
-		return &CorruptError{File: l.path(segmentName(previous.number)), Offset: previous.end, Reason: fmt.Sprintf(
-			"the groups end here at offsets %v, and the next segment goes on from %v", l.next, h.first)}
+	if len(l.segments) > 0 && (len(l.next) != len(h.first) || !below(l.next, h.first)) {
+		return &CorruptError{File: name, Offset: segmentFixedBytes, Reason: fmt.Sprintf(
+			"this segment goes on from offsets %v, and the one before it began at %v", h.first, l.next)}
 	}
 	return nil
 }

@@ -34,6 +34,9 @@ func (l *SegmentLog) Tail(ctx context.Context, from []uint64, deliver func([]Ent
 		return err
 	}
 	err := t.run(ctx, deliver)
+	if damage := (*CorruptError)(nil); errors.As(err, &damage) {
+		l.tell(t.segment, err)
+	}
 	l.mu.Lock()
 	delete(l.tails, t)
 	l.mu.Unlock()
@@ -117,9 +120,9 @@ func (t *tail) advance(ctx context.Context) error {
 		s := &l.segments[i]
 		end, last := s.end, i == len(l.segments)-1
 		if t.file != nil && t.reader.pos >= end && !last {
-			t.segment++
+			first := l.segments[i+1].first
 			l.mu.Unlock()
-			if err := t.leave(); err != nil {
+			if err := t.leave(first); err != nil {
 				return err
 			}
 			continue
@@ -172,13 +175,28 @@ func (t *tail) enter(h *segmentHeader) error {
 	return nil
 }
 
-func (t *tail) leave() error {
+// leave goes on to the next segment, which begins at first.
+func (t *tail) leave(first []uint64) error {
+	if !slices.Equal(t.next, first) {
+		return endsEarly(t.path(), t.reader.pos, t.next, first)
+	}
 	f := t.file
 	t.file = nil
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("close segment: %w", err)
 	}
+	t.log.mu.Lock()
+	t.segment++
+	t.log.mu.Unlock()
 	return nil
+}
+
+// ended reports whether a segment that is not the last one ends where the tail is, though its file goes on.
+func (t *tail) ended() bool {
+	t.log.mu.Lock()
+	defer t.log.mu.Unlock()
+	_, successor := t.log.sealed(t.segment)
+	return successor != nil && slices.Equal(t.next, successor.first)
 }
 
 // read fills t.entries with the groups that one read from the file brings, without those below from.
@@ -187,10 +205,14 @@ func (t *tail) read() error {
 	for mayRead := true; ; mayRead = false {
 		at := t.reader.pos
 		frame, body, err := t.reader.next(mayRead)
-		if !mayRead && (errors.Is(err, errShort) || errors.Is(err, errEnd)) {
-			break
+		if !mayRead && (errors.Is(err, errShort) || errors.Is(err, errEnd) || errors.Is(err, errFrame)) {
+			break // if there is no frame, the next read finds that
 		}
 		if errors.Is(err, errEnd) || errors.Is(err, errFrame) {
+			if t.ended() {
+				t.reader.pos = t.reader.end
+				return nil
+			}
 			return &CorruptError{File: t.path(), Offset: at, Reason: "a group that was durable fails its checksum"}
 		}
 		if err != nil {

@@ -43,6 +43,10 @@ type SegmentConfig struct {
 	RetainBytes int64
 	RetainAge   time.Duration
 	Now         func() time.Time // time.Now if nil
+
+	// Damaged is told, once and in whatever goroutine, of a segment that is found to be damaged while the log is open: a
+	// *CorruptError, or what reading it failed with. The log goes on; whoever reads the place is told too. nil: nobody.
+	Damaged func(error)
 }
 
 const defaultSegmentBytes = 64 << 20
@@ -62,7 +66,8 @@ func (c SegmentConfig) Validate() error {
 	return nil
 }
 
-// SegmentLog implements Log over segment files. OpenSegments starts its one goroutine, the writer; Close ends it.
+// SegmentLog implements Log over segment files. OpenSegments starts its goroutines, the writer and the verifier; Close ends
+// them.
 type SegmentLog struct {
 	cfg        SegmentConfig
 	fs         disk.FS
@@ -73,6 +78,8 @@ type SegmentLog struct {
 	trimming   sync.Mutex    // one Trim at a time; taken before mu
 	wake       chan struct{} // of capacity 1: tells the writer that something waits or that it should stop
 	done       chan struct{} // closed by the writer at its end
+	verified   chan struct{} // closed by the verifier at its end
+	stopVerify context.CancelFunc
 
 	mu       sync.Mutex
 	waiting  []*appendRequest
@@ -92,6 +99,12 @@ type segment struct {
 	segmentHeader
 	end   int64 // of its durable groups, in bytes from the file's start
 	marks []segmentMark
+
+	// unread: of what was there when the log was opened, only the header has been read. end is the file's, which may lie
+	// beyond the groups', and there are no marks. tried: the verifier has had it.
+	unread, tried bool
+
+	damaged bool // that was told
 }
 
 // segmentMark is a place between two groups. Marks are about markBytes apart, so that a Tail finds its beginning
@@ -139,7 +152,8 @@ func fileName(number uint64, suffix string) string { return fmt.Sprintf("%016x%s
 func (l *SegmentLog) path(name string) string { return filepath.Join(l.cfg.Dir, name) }
 
 // OpenSegments opens or creates the embedded log and recovers it: a torn last group is cut off, corruption before it
-// is refused by name (ErrCorrupt, a *CorruptError). A folder in use is ErrLocked.
+// is refused by name (ErrCorrupt, a *CorruptError). What the segments before the last one hold is checked later: by
+// whoever reads it, and once by the verifier (SegmentConfig.Damaged). A folder in use is ErrLocked.
 func OpenSegments(cfg SegmentConfig) (*SegmentLog, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -159,6 +173,8 @@ func OpenSegments(cfg SegmentConfig) (*SegmentLog, error) {
 		wake:  make(chan struct{}, 1),
 		done:  make(chan struct{}),
 		tails: make(map[*tail]struct{}),
+
+		verified: make(chan struct{}),
 	}
 	if err := l.fs.MakeDirectory(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("make the folder of the log: %w", err)
@@ -172,6 +188,9 @@ func OpenSegments(cfg SegmentConfig) (*SegmentLog, error) {
 		return nil, errors.Join(fmt.Errorf("open the log in %s: %w", cfg.Dir, err), l.writer.close(), lock.Close())
 	}
 	go l.runWriter()
+	ctx, stop := context.WithCancel(context.Background())
+	l.stopVerify = stop
+	go l.runVerifier(ctx)
 	return l, nil
 }
 
@@ -308,7 +327,8 @@ func (l *SegmentLog) dropOldest(below []uint64) (oldest segment, ok bool, err er
 	return oldest, true, nil
 }
 
-// retained reports whether the oldest segment of several is to be kept though nobody needs it. mu is held.
+// retained reports whether the oldest segment of several is to be kept though nobody needs it. A segment that is still unread
+// counts with all of its file. mu is held.
 func (l *SegmentLog) retained() bool {
 	total := int64(0)
 	for i := range l.segments {
@@ -330,7 +350,9 @@ func (l *SegmentLog) Close() error {
 	l.notify()
 	l.mu.Unlock()
 	l.poke()
+	l.stopVerify()
 	<-l.done
+	<-l.verified
 	if !first {
 		return nil
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // Whatever bit flips in whatever file of a stopped node's data folder: it is refused, at the start or at the first read of
-// the place, or it stands where nothing counts. Nothing wrong is ever served; short of the log's last group, which counts
+// the place, or, in what the log keeps as history alone, told; or it stands where nothing counts. Nothing wrong is ever served; short of the log's last group, which counts
 // as one that was being written where the log was not closed in order.
 func TestFlippedBitsAnywhere(t *testing.T) {
 	seed := rand.Uint64()
@@ -86,6 +86,11 @@ func TestFlippedBitsAnywhere(t *testing.T) {
 			refused[filepath.Ext(name)]++
 		case diff(got, want) != "":
 			t.Fatalf("%s: served wrongly: %s", where, diff(got, want))
+		case filepath.Ext(name) == ".segment":
+			if report := mustCheck(t, data); report.ProblemCount > 0 {
+				t.Fatalf("%s: nothing is told, and the check finds %q", where, report.Problems)
+			}
+			served++
 		default:
 			served++
 		}
@@ -99,17 +104,25 @@ func TestFlippedBitsAnywhere(t *testing.T) {
 	}
 }
 
-// serveAll starts a node and reads everything.
+// serveAll starts a node and reads everything. An error is why it does not serve, or what the log tells of damage.
 func serveAll(t *testing.T, data string) (all map[string]string, err error) {
 	t.Helper()
 	if err := CheckFormat(data); err != nil {
 		return nil, err
 	}
-	log, err := ingest.OpenSegments(ingest.SegmentConfig{Dir: filepath.Join(data, LogFolder), NoSync: true, SegmentBytes: 64 << 10})
+	damage := make(chan error, 100)
+	log, err := ingest.OpenSegments(ingest.SegmentConfig{
+		Dir: filepath.Join(data, LogFolder), NoSync: true, SegmentBytes: 64 << 10, Damaged: func(err error) { damage <- err },
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, log.Close()) }()
+	defer func() {
+		<-log.Verified()
+		if err = errors.Join(err, log.Close()); len(damage) > 0 {
+			err = errors.Join(err, <-damage)
+		}
+	}()
 	store, err := Open(Config{Dir: filepath.Join(data, StateFolder), FS: vfs.Default}, log)
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	// ErrHistoryGone says that changes since a position are no longer kept, or never were of this time line.
+	// ErrHistoryGone says that changes since a position are no longer kept, are damaged, or never were of this time line.
 	ErrHistoryGone = errors.New("the history does not reach back to this position")
 	// ErrHistoryTooLarge says that the changes since a position do not fit the bound that the caller gave.
 	ErrHistoryTooLarge = errors.New("the history since this position is too large")
@@ -38,7 +38,7 @@ func (n *Snapshot) History(ctx context.Context, c matcher.CollectionID, since ma
 	switch {
 	case errors.Is(err, errPast):
 		return h.changes, nil
-	case errors.Is(err, ingest.ErrTrimmed):
+	case errors.Is(err, ingest.ErrTrimmed), errors.Is(err, ingest.ErrCorrupt): // of damage the log itself tells
 		return nil, ErrHistoryGone
 	case errors.Is(err, ErrHistoryTooLarge):
 		return nil, err

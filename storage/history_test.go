@@ -2,9 +2,17 @@ package storage
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/freshetdb/freshet/ingest"
 	"github.com/freshetdb/freshet/matcher"
 )
 
@@ -171,5 +179,69 @@ func TestHistoryFloor(t *testing.T) {
 		case i >= 10 && (err != nil || len(past) != 20-i):
 			t.Errorf("from %d on: %d changes, %v", i, len(past), err)
 		}
+	}
+}
+
+// A damaged part of the history that the documents do not need is told, and the history is gone where it lies; documents
+// and later changes are served.
+func TestDamagedHistory(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	told := make(chan error, 1)
+	open := func() *rig {
+		log, err := ingest.OpenSegments(ingest.SegmentConfig{
+			Dir: filepath.Join(data, LogFolder), NoSync: true, SegmentBytes: 64 << 10, RetainBytes: 1 << 30, Damaged: func(err error) { told <- err },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &rig{t: t, log: log, config: Config{Dir: filepath.Join(data, StateFolder), FS: vfs.Default}}
+		r.start()
+		return r
+	}
+	r := open()
+	c := r.collection("pages")
+	early := r.store.Vector()
+	for i := range 400 {
+		if _, _, err := r.put(t.Context(), c, fmt.Sprint("id", i%7), i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	late := r.store.Vector()
+	want := r.all(c)
+	r.shut()
+	name := filepath.Join(data, LogFolder, "0000000000000001.segment")
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, name, flipped(content, 20<<10))
+
+	r = open()
+	if err := <-told; !errors.Is(err, ingest.ErrCorrupt) || !strings.Contains(err.Error(), name) {
+		t.Errorf("told is %v", err)
+	}
+	if got := r.all(c); !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if _, _, err := r.put(t.Context(), c, "more", 1); err != nil {
+		t.Fatal(err)
+	}
+	n, err := r.store.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	if past, err := n.History(t.Context(), c.ID, early, 1<<30); !errors.Is(err, ErrHistoryGone) {
+		t.Errorf("from before the damage: %d changes, %v", len(past), err)
+	}
+	if past, err := n.History(t.Context(), c.ID, late, 1<<30); err != nil || len(past) != 1 {
+		t.Errorf("from behind the damage: %d changes, %v", len(past), err)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.shut()
+	if report := mustCheck(t, data); report.ProblemCount == 0 {
+		t.Error("the check finds nothing")
 	}
 }

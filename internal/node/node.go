@@ -72,6 +72,9 @@ func open(cfg config.Config, logger *zerolog.Logger) (*node, error) {
 		SegmentBytes:  cfg.SegmentBytes,
 		RetainBytes:   cfg.HistoryBytes,
 		RetainAge:     cfg.HistoryAge,
+		Damaged: func(err error) {
+			logger.Error().Err(err).Msg("a part of the change history is damaged: live queries that come back from there begin anew")
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
