@@ -142,7 +142,7 @@ func TestDumpOfBusyLog(t *testing.T) {
 			t.Fatalf("seed %d: %+v, and offsets from %d on, %d of them, were seen", seed, sum, seen[:min(1, len(seen))], len(seen))
 		}
 		trimmed += sum.Trimmed
-		recycled += log.Metrics().Recycled.Load()
+		recycled += int64(log.Metrics().Recycled.Load())
 		mustClose(t, log)
 	}
 	if trimmed == 0 || recycled == 0 {
