@@ -275,6 +275,7 @@ func (c *catalog) count(app string) int {
 	return names.len()
 }
 
+// list is in the order of the names.
 func (c *catalog) list(app string) []Collection {
 	names, _ := c.names.get(app)
 	all := make([]Collection, 0, names.len())
@@ -282,7 +283,6 @@ func (c *catalog) list(app string) []Collection {
 		collection, _ := c.byID.get(id)
 		all = append(all, collection)
 	}
-	slices.SortFunc(all, func(a, b Collection) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
 

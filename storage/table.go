@@ -1,144 +1,81 @@
 package storage
 
 import (
-	"hash/maphash"
+	"encoding/binary"
 	"iter"
-	"slices"
+
+	iradix "github.com/hashicorp/go-immutable-radix/v2"
+
+	"github.com/freshetdb/freshet/matcher"
 )
 
-// table is an immutable map: with and without make another one, which shares with it all but the path to one key. So
-// readers keep what they have, and a change costs the same however much is in it. The zero value is empty.
-//
-// It is a trie over the hash of the keys: each level goes by tableBits more of its bits.
-type table[K comparable, V any] struct {
-	root *tableNode[K, V]
-	size int
+// table is an immutable map in the order of its keys: with and without make another one, which shares with it all but the
+// path to one key. So readers keep what they have, and a change costs about the same however much is in it. The zero value
+// is empty.
+type table[K string | matcher.CollectionID, V any] struct {
+	tree *iradix.Tree[tableEntry[K, V]]
 }
 
-const (
-	tableBits       = 4
-	tableHashBits   = 64
-	maxTableEntries = 4 // of a node without children, unless the bits of the hash are used up
-)
-
-// tableNode has either entries or children.
-type tableNode[K comparable, V any] struct {
-	entries  []tableEntry[K, V]
-	children *[1 << tableBits]*tableNode[K, V]
-}
-
-type tableEntry[K comparable, V any] struct {
+type tableEntry[K, V any] struct {
 	key   K
 	value V
 }
 
-// tableSeed is of this process: the order of a table's entries means nothing.
-var tableSeed = maphash.MakeSeed()
+// tableKey is the key as the tree has it. It allocates nothing where dst has room.
+func tableKey[K string | matcher.CollectionID](dst []byte, key K) []byte {
+	switch key := any(key).(type) {
+	case matcher.CollectionID:
+		return binary.BigEndian.AppendUint32(dst, uint32(key))
+	case string:
+		return append(dst, key...)
+	}
+	panic("a key of another type")
+}
 
-func (t table[K, V]) len() int { return t.size }
+// tableKeyRoom is room for the keys that come often.
+type tableKeyRoom [64]byte
+
+func (t table[K, V]) len() int {
+	if t.tree == nil {
+		return 0
+	}
+	return t.tree.Len()
+}
 
 // get is the value of a key.
 func (t table[K, V]) get(key K) (value V, found bool) {
-	hash := maphash.Comparable(tableSeed, key)
-	n := t.root
-	for n != nil && n.children != nil {
-		n = n.children[hash%(1<<tableBits)]
-		hash >>= tableBits
+	if t.tree == nil {
+		return value, false
 	}
-	if n != nil {
-		if i := n.find(key); i >= 0 {
-			return n.entries[i].value, true
-		}
-	}
-	return value, false
+	var room tableKeyRoom
+	entry, found := t.tree.Get(tableKey(room[:0], key))
+	return entry.value, found
 }
 
 // with is the table with another value of one key.
 func (t table[K, V]) with(key K, value V) table[K, V] {
-	if _, found := t.get(key); !found {
-		t.size++
+	if t.tree == nil {
+		t.tree = iradix.New[tableEntry[K, V]]()
 	}
-	t.root = t.root.with(tableEntry[K, V]{key, value}, maphash.Comparable(tableSeed, key), 0)
-	return t
+	tree, _, _ := t.tree.Insert(tableKey(nil, key), tableEntry[K, V]{key, value})
+	return table[K, V]{tree}
 }
 
 // without is the table without one key.
 func (t table[K, V]) without(key K) table[K, V] {
-	if _, found := t.get(key); !found {
+	if t.tree == nil {
 		return t
 	}
-	t.size--
-	t.root = t.root.without(key, maphash.Comparable(tableSeed, key))
-	return t
+	tree, _, _ := t.tree.Delete(tableKey(nil, key))
+	return table[K, V]{tree}
 }
 
-// all are the keys and their values, in no order.
+// all are the keys and their values, in the order of the keys.
 func (t table[K, V]) all() iter.Seq2[K, V] {
-	return func(yield func(K, V) bool) { t.root.visit(yield) }
-}
-
-func (n *tableNode[K, V]) find(key K) int {
-	return slices.IndexFunc(n.entries, func(e tableEntry[K, V]) bool { return e.key == key })
-}
-
-// with is the node with an entry; hash has the bits that the levels above have not used.
-func (n *tableNode[K, V]) with(e tableEntry[K, V], hash uint64, usedBits int) *tableNode[K, V] {
-	if n == nil {
-		return &tableNode[K, V]{entries: []tableEntry[K, V]{e}}
-	}
-	if n.children != nil {
-		children := *n.children
-		child := &children[hash%(1<<tableBits)]
-		*child = (*child).with(e, hash>>tableBits, usedBits+tableBits)
-		return &tableNode[K, V]{children: &children}
-	}
-	if i := n.find(e.key); i >= 0 {
-		entries := slices.Clone(n.entries)
-		entries[i] = e
-		return &tableNode[K, V]{entries: entries}
-	}
-	if len(n.entries) < maxTableEntries || usedBits >= tableHashBits {
-		return &tableNode[K, V]{entries: append(slices.Clip(n.entries), e)}
-	}
-	split := &tableNode[K, V]{children: new([1 << tableBits]*tableNode[K, V])}
-	for _, old := range n.entries {
-		split = split.with(old, maphash.Comparable(tableSeed, old.key)>>usedBits, usedBits)
-	}
-	return split.with(e, hash, usedBits)
-}
-
-// without is the node without a key that is in it; nil: nothing is left.
-func (n *tableNode[K, V]) without(key K, hash uint64) *tableNode[K, V] {
-	if n.children == nil {
-		if len(n.entries) == 1 {
-			return nil
+	return func(yield func(K, V) bool) {
+		if t.tree == nil {
+			return
 		}
-		i := n.find(key)
-		return &tableNode[K, V]{entries: slices.Delete(slices.Clone(n.entries), i, i+1)}
+		t.tree.Root().Walk(func(_ []byte, e tableEntry[K, V]) bool { return !yield(e.key, e.value) })
 	}
-	children := *n.children
-	child := &children[hash%(1<<tableBits)]
-	if *child = (*child).without(key, hash>>tableBits); *child == nil && children == [1 << tableBits]*tableNode[K, V]{} {
-		return nil
-	}
-	return &tableNode[K, V]{children: &children}
-}
-
-func (n *tableNode[K, V]) visit(yield func(K, V) bool) bool {
-	if n == nil {
-		return true
-	}
-	for _, e := range n.entries {
-		if !yield(e.key, e.value) {
-			return false
-		}
-	}
-	if n.children != nil {
-		for _, child := range n.children {
-			if !child.visit(yield) {
-				return false
-			}
-		}
-	}
-	return true
 }

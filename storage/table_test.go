@@ -4,6 +4,8 @@ import (
 	"maps"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/freshetdb/freshet/matcher"
 )
 
 // A table has what a map has that is changed in the same way, and each table that a change began from stays as it was.
@@ -11,14 +13,14 @@ func TestTable(t *testing.T) {
 	seed := rand.Uint64()
 	rng := rand.New(rand.NewPCG(seed, 0))
 	type version struct {
-		table table[int, int]
-		want  map[int]int
+		table table[matcher.CollectionID, int]
+		want  map[matcher.CollectionID]int
 	}
-	for _, keys := range []int{3, 40, 5000} {
-		now := version{want: map[int]int{}}
+	for _, keys := range []matcher.CollectionID{3, 40, 5000} {
+		now := version{want: map[matcher.CollectionID]int{}}
 		var kept []version
-		for n := range 4 * keys {
-			key := rng.IntN(keys)
+		for n := range int(4 * keys) {
+			key := matcher.CollectionID(rng.IntN(int(keys)))
 			if rng.IntN(3) > 0 {
 				now.table = now.table.with(key, n)
 				now.want[key] = n
@@ -26,7 +28,7 @@ func TestTable(t *testing.T) {
 				now.table = now.table.without(key)
 				delete(now.want, key)
 			}
-			if rng.IntN(keys) == 0 {
+			if rng.IntN(int(keys)) == 0 {
 				kept = append(kept, version{now.table, maps.Clone(now.want)})
 			}
 		}
@@ -37,8 +39,8 @@ func TestTable(t *testing.T) {
 			now.table = now.table.without(key)
 			delete(now.want, key)
 		}
-		if now.table.root != nil {
-			t.Errorf("seed %d: an empty table has nodes", seed)
+		if n := now.table.len(); n != 0 {
+			t.Errorf("seed %d: %d entries are left", seed, n)
 		}
 		for _, v := range append(kept, now) {
 			if got := maps.Collect(v.table.all()); !maps.Equal(got, v.want) || v.table.len() != len(v.want) {
@@ -51,26 +53,6 @@ func TestTable(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-// Keys whose hashes are alike to the last bit stay apart.
-func TestTableOfEqualHashes(t *testing.T) {
-	var root *tableNode[int, int]
-	const keys, hash = 3 * maxTableEntries, 0
-	for key := range keys {
-		root = root.with(tableEntry[int, int]{key, -key}, hash, tableHashBits)
-	}
-	for key := range keys {
-		if i := root.find(key); i < 0 || root.entries[i].value != -key {
-			t.Errorf("key %d is at %d", key, i)
-		}
-	}
-	for key := range keys {
-		root = root.without(key, hash)
-	}
-	if root != nil {
-		t.Error("entries are left")
 	}
 }
 
