@@ -200,6 +200,7 @@ func (s *socket) write() {
 
 // read takes messages until the connection ends.
 func (s *socket) read() {
+	var limited io.LimitedReader // one byte more than may be: so a message that is too large is known
 	for {
 		kind, reader, err := s.conn.NextReader()
 		if err != nil {
@@ -207,7 +208,8 @@ func (s *socket) read() {
 			return
 		}
 		message := messages.Get().(*bytes.Buffer)
-		if _, err := message.ReadFrom(io.LimitReader(reader, s.g.cfg.MaxFrameBytes+1)); err != nil {
+		limited = io.LimitedReader{R: reader, N: s.g.cfg.MaxFrameBytes + 1}
+		if _, err := message.ReadFrom(&limited); err != nil {
 			return
 		}
 		if !s.isClosing() { // else the client's close message is waited for

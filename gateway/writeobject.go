@@ -34,7 +34,7 @@ func readWriteObject(object matcher.Value, ignored ...string) (in writeInput, er
 	for v := object.First(); v.Exists(); v = v.Next() {
 		switch string(v.Name()) {
 		case "operation":
-			in.operation, err = stringField(v)
+			in.operation, err = operationField(v)
 		case "collection":
 			in.collection, err = stringField(v)
 		case "_id":
@@ -96,6 +96,18 @@ func (in *writeInput) checkObject(update matcher.Value) error {
 		return fieldError("_id", "this operation needs the id of its document.")
 	}
 	return nil
+}
+
+// operationField reads an operation: a known one is not copied.
+func operationField(v matcher.Value) (string, error) {
+	if v.Kind() == matcher.KindString {
+		for _, known := range writeOperations {
+			if string(v.Bytes()) == known {
+				return known, nil
+			}
+		}
+	}
+	return stringField(v)
 }
 
 func stringField(v matcher.Value) (string, error) {
