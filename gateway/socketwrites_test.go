@@ -3,9 +3,11 @@ package gateway
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/freshetdb/freshet/fanout"
+	"github.com/freshetdb/freshet/storage"
 )
 
 // A write frame of each operation, with its answer before the change that it causes.
@@ -127,5 +129,83 @@ func TestSocketWritesAreBounded(t *testing.T) {
 	must(t, <-held)
 	for i := range writes {
 		k.want("written", fmt.Sprint("w", i))
+	}
+}
+
+// The room of a message is lent: what writes hold while they wait, and what is stored, has nothing of it.
+func TestSocketMessagesAreNotKept(t *testing.T) {
+	s := startServerWith(t, Config{Dev: true}, fanout.Config{})
+	s.do("PUT", "/v1/db/pages", "").want(201)
+	s.do("PUT", "/v1/db/pages/updated", `{"acl":0}`).want(201)
+	const sockets, writes = 3, 40
+	text := func(k, w int) string {
+		return strings.Repeat(string(rune('a'+(k*writes+w)%26)), 1+(k*977+w*131)%5000)
+	}
+	var open []*testSocket
+	for k := range sockets {
+		open = append(open, s.open())
+		open[k].send(`{"type":"subscribe","id":"s","collection":"pages","filter":{"k":%d}}`, k)
+		open[k].want("subscribed", "s")
+		open[k].want("result", "s")
+	}
+	holds, release := make(chan struct{}), make(chan struct{})
+	held := make(chan error, 1)
+	go func() {
+		held <- s.store.Boundary(t.Context(), func(n *storage.Snapshot) {
+			close(holds)
+			<-release
+			_ = n.Close() // nothing was read from it
+		})
+	}()
+	<-holds // so that all writes wait
+	for w := range writes {
+		for k, socket := range open {
+			id, body := fmt.Sprintf("%d-%d", k, w), text(k, w)
+			if w%2 == 0 {
+				socket.send(`{"type":"write","id":"w%d","operation":"insert","collection":"pages","document":{"_id":%q,"k":%d,"text":%q,"_acl":{"read":{%q:"allow"}}}}`, w, id, k, body, "u"+id)
+			} else {
+				socket.send(`{"type":"write","id":"w%d","operation":"update","collection":"pages","_id":"updated","update":{"$set":{%q:%q}},"idempotencyKey":%q}`, w, id, body, "key"+id)
+			}
+		}
+	}
+	for s.store.Metrics().WaitingWrites.Load() < sockets*writes {
+		runtime.Gosched()
+	}
+	close(release)
+	must(t, <-held)
+	for k, socket := range open {
+		for answered, changed := 0, 0; answered < writes || changed < writes/2; {
+			switch frame := socket.next(); frame["type"] {
+			case "written":
+				answered++
+			case "change":
+				for _, e := range frame["events"].([]any) {
+					document := e.(map[string]any)["document"].(map[string]any)
+					var of, w int
+					if _, err := fmt.Sscanf(document["_id"].(string), "%d-%d", &of, &w); err != nil || of != k || document["text"] != text(k, w) {
+						t.Fatalf("session %d got %v", k, document)
+					}
+					changed++
+				}
+			default:
+				t.Fatalf("%v", frame)
+			}
+		}
+	}
+	updated := s.do("GET", "/v1/db/pages/updated", "").want(200).object()
+	for k := range sockets {
+		for w := range writes {
+			id := fmt.Sprintf("%d-%d", k, w)
+			if w%2 == 1 {
+				if updated[id] != text(k, w) {
+					t.Fatalf("%s is %v", id, updated[id])
+				}
+				continue
+			}
+			document := s.do("GET", "/v1/db/pages/"+id, "").want(200).object()
+			if document["text"] != text(k, w) || fmt.Sprint(document["_acl"]) != "map[read:map[u"+id+":allow]]" {
+				t.Fatalf("%s is %v", id, document)
+			}
+		}
 	}
 }
