@@ -16,14 +16,25 @@ import (
 	"github.com/freshetdb/freshet/storage"
 )
 
-// hold keeps the apply loop at a boundary until release is closed.
-func (s *testServer) hold(release <-chan struct{}) error {
-	return s.store.Boundary(s.t.Context(), func(n *storage.Snapshot) {
-		if err := n.Close(); err != nil {
-			s.t.Error(err)
-		}
-		<-release
-	})
+// hold keeps the apply loop at a boundary, from its return until release is closed; then held has the outcome.
+func (s *testServer) hold(release <-chan struct{}) (held <-chan error) {
+	s.t.Helper()
+	holds, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- s.store.Boundary(s.t.Context(), func(n *storage.Snapshot) {
+			close(holds)
+			if err := n.Close(); err != nil {
+				s.t.Error(err)
+			}
+			<-release
+		})
+	}()
+	select {
+	case <-holds:
+	case err := <-done:
+		s.t.Fatalf("hold the loop: %v", err)
+	}
+	return done
 }
 
 const ndjson = "Content-Type: " + contentNDJSON
@@ -232,8 +243,7 @@ func TestBulkWaitsWhereTooManyDo(t *testing.T) {
 	s.do("PUT", "/v1/db/pages", "").want(201)
 	c, _ := s.store.Collection(DefaultApp, "pages")
 	release := make(chan struct{})
-	held := make(chan error, 1)
-	go func() { held <- s.hold(release) }()
+	held := s.hold(release)
 	answered := make(chan reply, 1)
 	var begun sync.WaitGroup
 	for full := false; !full; { // as long as the loop takes them, they go by

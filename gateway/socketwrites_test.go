@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/freshetdb/freshet/fanout"
-	"github.com/freshetdb/freshet/storage"
 )
 
 // A write frame of each operation, with its answer before the change that it causes.
@@ -113,8 +112,7 @@ func TestSocketWritesAreBounded(t *testing.T) {
 	s.do("PUT", "/v1/db/pages", "").want(201)
 	k := s.open()
 	release := make(chan struct{})
-	held := make(chan error, 1)
-	go func() { held <- s.hold(release) }()
+	held := s.hold(release)
 	const writes = MaxSessionWrites + 50
 	for i := range writes {
 		k.send(`{"type":"write","id":"w%d","operation":"insert","collection":"pages","document":{}}`, i)
@@ -148,16 +146,8 @@ func TestSocketMessagesAreNotKept(t *testing.T) {
 		open[k].want("subscribed", "s")
 		open[k].want("result", "s")
 	}
-	holds, release := make(chan struct{}), make(chan struct{})
-	held := make(chan error, 1)
-	go func() {
-		held <- s.store.Boundary(t.Context(), func(n *storage.Snapshot) {
-			close(holds)
-			<-release
-			_ = n.Close() // nothing was read from it
-		})
-	}()
-	<-holds // so that all writes wait
+	release := make(chan struct{})
+	held := s.hold(release) // so that all writes wait
 	for w := range writes {
 		for k, socket := range open {
 			id, body := fmt.Sprintf("%d-%d", k, w), text(k, w)
