@@ -55,6 +55,30 @@ func TestIndexes(t *testing.T) {
 		t.Errorf("plan of a scan: %v", plan)
 	}
 
+	plan = s.do("GET", "/v1/db/pages:explain"+queryString("filter", `{"$or":[{"tag":"red","n":{"$gt":90}},{"tag":"blue","n":7},{"_id":"p03"}]}`, "execute", "true"), "").want(200).object()["plan"].(map[string]any)
+	chosen = plan["chosen"].(map[string]any)
+	if branches := fmt.Sprint(chosen["branches"]); chosen["uses"] != "union" || plan["examined"].(float64) > 3 || plan["returned"] != 2.0 ||
+		strings.Count(branches, "index:byTag") != 2 || strings.Count(branches, "uses:ids") != 1 {
+		t.Errorf("plan of a union: %v", plan)
+	}
+	if got := s.do("GET", "/v1/db/pages:count"+queryString("filter", `{"tag":"red"}`), "").want(200).object(); got["count"] != 25.0 {
+		t.Errorf("count: %v", got)
+	}
+	plan = s.do("GET", "/v1/db/pages:explain"+queryString("filter", `{"tag":"red"}`, "for", "count", "execute", "true"), "").want(200).object()["plan"].(map[string]any)
+	if chosen := plan["chosen"].(map[string]any); chosen["covered"] != true || plan["examined"] != 0.0 || plan["counted"] != 25.0 || plan["returned"] != nil {
+		t.Errorf("plan of a count: %v", plan)
+	}
+	plan = s.do("POST", "/v1/db/pages:explain", `{"filter":{"tag":"red","open":true},"for":"count","execute":true}`).want(200).object()["plan"].(map[string]any)
+	if chosen := plan["chosen"].(map[string]any); chosen["covered"] != nil || plan["examined"] != 10.0 || plan["counted"] != 5.0 {
+		t.Errorf("plan of a count that no index covers: %v", plan)
+	}
+	if p := s.do("POST", "/v1/db/pages:explain", `{"for":"count","sort":"n"}`).problem("field-invalid"); p.Path != "/sort" {
+		t.Errorf("a count has no order: %+v", p)
+	}
+	if p := s.do("POST", "/v1/db/pages:explain", `{"for":"sum"}`).problem("field-invalid"); p.Path != "/for" {
+		t.Errorf("no explanation of a sum: %+v", p)
+	}
+
 	if p := s.do("GET", "/v1/db/pages:indexes/byTags", "").problem("index-not-found"); !strings.Contains(p.Detail, `"byTag"`) {
 		t.Errorf("the nearest index is not named: %s", p.Detail)
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/freshetdb/freshet/matcher"
@@ -99,15 +100,20 @@ func (c *call) explain() error {
 	if err != nil {
 		return err
 	}
-	execute := in.boolean("execute", false)
+	execute, what := in.boolean("execute", false), in.text("for")
+	count := what == "count"
+	if what != "" && what != "query" && !count {
+		in.fail("for", "query or count")
+	}
+	for _, name := range explainNames {
+		if count && in.json(name) != nil && !slices.Contains(countNames, name) {
+			in.fail(name, "left out where a count is explained")
+		}
+	}
 	return c.read(in, func(r read) error {
 		answer := explanation{Explanation: r.query.Explain(), Warnings: c.warnings(r.query, r.collection)}
 		if r.found {
-			p, err := c.pageOf(r.query, r.key, "")
-			if err != nil {
-				return err
-			}
-			plan, err := r.snapshot.Explain(c.r.Context(), r.collection.ID, r.query, storage.Find{Skip: p.skip, Limit: p.limit}, execute)
+			plan, err := c.plan(r, count, execute)
 			if err != nil {
 				return err
 			}
@@ -115,6 +121,18 @@ func (c *call) explain() error {
 		}
 		return c.value(http.StatusOK, answer)
 	})
+}
+
+// plan says how the documents of a query's first page are found, or with count how they are counted.
+func (c *call) plan(r read, count, execute bool) (storage.Explanation, error) {
+	if count {
+		return r.snapshot.ExplainCount(c.r.Context(), r.collection.ID, r.query, execute)
+	}
+	p, err := c.pageOf(r.query, r.key, "")
+	if err != nil {
+		return storage.Explanation{}, err
+	}
+	return r.snapshot.Explain(c.r.Context(), r.collection.ID, r.query, storage.Find{Skip: p.skip, Limit: p.limit}, execute)
 }
 
 // read is a query together with what it is read from.

@@ -13,7 +13,7 @@ var (
 	countNames    = []string{"filter", "collation", "minPosition"}
 	explainNames  = []string{"filter", "sort", "skip", "limit", "fields", "collation", "values"}
 	findNames     = append(slices.Clone(explainNames), "page", "minPosition")
-	explainCall   = append(slices.Clone(explainNames), "execute")
+	explainCall   = append(slices.Clone(explainNames), "execute", "for")
 	loadNames     = []string{"fields", "values", "minPosition"}
 	liveNames     = []string{"minPosition", "initial", "since", "queryKey", "events", "maxRate", "changes", "total", "count"}
 	streamNames   = append(slices.Clone(explainNames), liveNames...)

@@ -106,6 +106,7 @@ type exprTest struct {
 
 func (x *exprTest) mostSteps() int     { return MaxExpressionSteps }
 func (x *exprTest) setSteps(steps int) { x.steps = steps }
+func (x *exprTest) allowedSteps() int  { return x.steps }
 
 // compileExpr compiles $expr (manual: "$expr"): documents match for which the expression is true, which every value
 // is but false, null, the missing value and numbers that are 0. A document that an operator cannot be applied to

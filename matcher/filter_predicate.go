@@ -22,6 +22,8 @@ type stepper interface {
 	// mostSteps is the bound if it is the only one of its operator in the filter.
 	mostSteps() int
 	setSteps(steps int)
+	// allowedSteps is the bound that is set. What passes it is false, so two of one text may differ by it.
+	allowedSteps() int
 }
 
 // shareSteps divides the steps for a document among all predicates of one operator in a filter: a filter of many takes no
@@ -38,4 +40,14 @@ func shareSteps(root *node) {
 			s.setSteps(s.mostSteps() / len(all))
 		}
 	}
+}
+
+// stepsOf are the bounds of all steppers in a filter, in its order.
+func stepsOf(root *node) (steps []int) {
+	visitNodes(root, func(n *node) {
+		if s, ok := n.test.(stepper); ok {
+			steps = append(steps, s.allowedSteps())
+		}
+	})
+	return steps
 }

@@ -58,6 +58,7 @@ func CompileIndex(spec IndexSpec, limits Limits) (*Index, error) {
 			return nil, &Error{Code: CodeIndexInvalid, Path: "/partial", Detail: "partial holds $near, which gives an order; use $geoWithin"}
 		}
 		if form.node.op != opTrue {
+			shareSteps(form.node)
 			x.partial, x.text = form.node, form.text
 		}
 	}

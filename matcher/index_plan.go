@@ -17,6 +17,9 @@ type IndexPlan struct {
 	Points, Narrowed int
 	// Repeats says that one document may have several entries in the ranges.
 	Repeats bool
+	// Exact says that the entries in the ranges are one each for the documents that the query matches and the index holds:
+	// they can be counted.
+	Exact bool
 	// Reverse says that the order asks for the entries from the greatest to the least.
 	Reverse bool
 	// Bounds are the ranges of each narrowed key, for people.
@@ -25,6 +28,7 @@ type IndexPlan struct {
 	index    *Index
 	ordering []sortKey // the leading fields of the query's sort that the entries of one range are in the order of
 	skipped  int       // keys before them: the same value in all of a range
+	widened  bool      // the first key has more ranges than may be looked at: they are one that spans them
 }
 
 // IndexRange is a range of entries, `_id` appended: Low <= entry < High. High is nil where there is no end.
@@ -39,6 +43,16 @@ type IndexBound struct {
 	Ranges []string `json:"ranges"`
 }
 
+// Finds reports whether the plan may find documents faster than reading all of them. Otherwise it is Exact, and counts them.
+func (p *IndexPlan) Finds() bool { return p.Narrowed > 0 || p.Ordered() || p.index.partial != nil }
+
+// SameRanges reports whether two plans of one index look at the same entries.
+func (p *IndexPlan) SameRanges(o *IndexPlan) bool {
+	return slices.EqualFunc(p.Ranges, o.Ranges, func(a, b IndexRange) bool {
+		return bytes.Equal(a.Low, b.Low) && bytes.Equal(a.High, b.High)
+	})
+}
+
 // Ordered reports whether the entries of each range are in the order of the query's sort, or of its first fields.
 func (p *IndexPlan) Ordered() bool { return len(p.ordering) > 0 }
 
@@ -51,7 +65,7 @@ func (p *IndexPlan) SortedBy() (paths []string) {
 }
 
 // Plan says how the index serves q; ok is false where it cannot: the partial filter leaves out documents that q may
-// match, or the index neither narrows nor orders. multikey has the bits of all documents ever indexed.
+// match, or the index neither narrows nor orders nor counts. multikey has the bits of all documents ever indexed.
 func (x *Index) Plan(q *Query, multikey uint64) (plan *IndexPlan, ok bool) {
 	if x.partial != nil && !q.implies(q.filter.node, x.partial) {
 		return nil, false
@@ -64,7 +78,8 @@ func (x *Index) Plan(q *Query, multikey uint64) (plan *IndexPlan, ok bool) {
 		}
 	}
 	p.order(q, multikey)
-	return p, p.Narrowed > 0 || p.Ordered() || x.partial != nil
+	p.findExact(q, multikey)
+	return p, p.Exact || p.Finds()
 }
 
 // narrow is the set of values to look for at a path.
@@ -86,6 +101,7 @@ func (p *IndexPlan) extend(set intervals, key sortKey) bool {
 		if p.Narrowed > 0 {
 			return false
 		}
+		p.widened = true
 		set = intervals{{low: set[0].low, high: set[len(set)-1].high, text: "from " + set[0].text + " to " + set[len(set)-1].text}}
 	}
 	points := set.points()
@@ -262,8 +278,10 @@ func (q *Query) implies(filter, partial *node) bool {
 	if filter.op == opOr {
 		return !slices.ContainsFunc(filter.children, func(branch *node) bool { return !q.implies(branch, partial) })
 	}
-	// Under a collation the same text may accept more.
-	same := func(n *node) bool { return q.collation == nil && normalize(n).text == normalize(partial).text }
+	// Under a collation the same text may accept more, and with more steps as well.
+	same := func(n *node) bool {
+		return q.collation == nil && normalize(n).text == normalize(partial).text && slices.Equal(stepsOf(n), stepsOf(partial))
+	}
 	if same(filter) || filter.op == opAnd && slices.ContainsFunc(filter.children, same) {
 		return true
 	}

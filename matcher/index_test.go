@@ -74,12 +74,13 @@ func (p *IndexPlan) rangeOf(in indexed) (r int, entry []byte) {
 	return -1, nil
 }
 
-// checkIndexPlan holds a plan against every document: those that match are found, and each range is in order.
-func checkIndexPlan(t *testing.T, x *Index, q *Query, all []indexed, multikey uint64) (narrowed, ordered bool) {
+// checkIndexPlan holds a plan against every document: those that match are found, each range is in order, and if the plan
+// is exact there are as many entries as documents.
+func checkIndexPlan(t *testing.T, x *Index, q *Query, all []indexed, multikey uint64) (narrowed, ordered, exact bool) {
 	t.Helper()
 	p, ok := x.Plan(q, multikey)
 	if !ok {
-		return false, false
+		return false, false, false
 	}
 	describe := func() string {
 		return fmt.Sprintf("index %s partial %s, query %s: bounds %v, sorted by %v", x.Keys(), x.Partial(), q.Normal(), p.Bounds, p.SortedBy())
@@ -92,7 +93,8 @@ func checkIndexPlan(t *testing.T, x *Index, q *Query, all []indexed, multikey ui
 	type item struct{ entry, key []byte }
 	ranges := make([][]item, len(p.Ranges))
 	for _, in := range all {
-		if q.Match(in.document) && !in.overflow {
+		matches, found := q.Match(in.document), 0
+		if matches && !in.overflow {
 			if r, _ := p.rangeOf(in); r < 0 {
 				t.Fatalf("%s: %s matches and is not found", describe(), in.document.Text())
 			}
@@ -101,13 +103,17 @@ func checkIndexPlan(t *testing.T, x *Index, q *Query, all []indexed, multikey ui
 		for i, r := range p.Ranges {
 			for _, entry := range in.entries {
 				if r.holds(entry) {
+					found++
 					ranges[i] = append(ranges[i], item{entry, key})
 				}
 			}
 		}
+		if p.Exact && !in.overflow && (found > 1 || matches != (found == 1)) {
+			t.Fatalf("%s, exact: %s matches %v and has %d entries", describe(), in.document.Text(), matches, found)
+		}
 	}
 	if !p.Ordered() {
-		return p.Narrowed > 0, false
+		return p.Narrowed > 0, false, p.Exact
 	}
 	length := func(key []byte) int {
 		whole := 0
@@ -140,7 +146,7 @@ func checkIndexPlan(t *testing.T, x *Index, q *Query, all []indexed, multikey ui
 			}
 		}
 	}
-	return p.Narrowed > 0, true
+	return p.Narrowed > 0, true, p.Exact
 }
 
 // TestIndexPlansFindEverything plans random queries over random indexes of random documents, and looks for every
@@ -164,7 +170,7 @@ func TestIndexPlansFindEverything(t *testing.T) {
 		random.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
 		return "[" + strings.Join(parts, ",") + "]"
 	}
-	narrowed, ordered := 0, 0
+	narrowed, ordered, exact, unions := 0, 0, 0, 0
 	for range 60 {
 		scalars := random.IntN(2) == 0 // without arrays there are orders
 		var documents []*Document
@@ -212,18 +218,74 @@ func TestIndexPlansFindEverything(t *testing.T) {
 				if _, err := Compile(QuerySpec{Filter: []byte(filter)}, Limits{}); err != nil {
 					continue // a random regular expression where none may stand
 				}
-				n, o := checkIndexPlan(t, x, compileQuery(t, filter, m.pick("", keys(), x.Keys())), all, multikey)
+				q := compileQuery(t, filter, m.pick("", keys(), x.Keys()))
+				n, o, e := checkIndexPlan(t, x, q, all, multikey)
 				if n {
 					narrowed++
 				}
 				if o {
 					ordered++
 				}
+				if n && e {
+					exact++
+				}
+				unions += checkUnions(t, x, q, all, multikey)
 			}
 		}
 	}
-	if narrowed < 1000 || ordered < 200 {
-		t.Errorf("%d plans narrowed, %d ordered: the test says little", narrowed, ordered)
+	if narrowed < 1000 || ordered < 200 || exact < 200 || unions < 200 {
+		t.Errorf("%d plans narrowed, %d ordered, %d exact, %d unions: the test says little", narrowed, ordered, exact, unions)
+	}
+}
+
+// checkUnions holds every union of a query against every document: it matches exactly if a branch does, First is the first
+// that does, and the plan of each branch finds what the branch matches.
+func checkUnions(t *testing.T, x *Index, q *Query, all []indexed, multikey uint64) (checked int) {
+	t.Helper()
+	for _, u := range q.Unions() {
+		checked++
+		for _, in := range all {
+			first := slices.IndexFunc(u.Branches, func(branch *Query) bool { return branch.Match(in.document) })
+			if q.Match(in.document) != (first >= 0) || first >= 0 && u.First(in.document) != first {
+				t.Fatalf("query %s matches %s: %v; the first branch that does: %d, First: %d",
+					q.Normal(), in.document.Text(), q.Match(in.document), first, u.First(in.document))
+			}
+		}
+		for _, branch := range u.Branches {
+			checkIndexPlan(t, x, branch, all, multikey)
+		}
+	}
+	return checked
+}
+
+// Which queries are unions, and of how many branches.
+func TestUnions(t *testing.T) {
+	distinct := func(n int) string {
+		var branches []string
+		for i := range n {
+			branches = append(branches, fmt.Sprintf(`{"a%d":1}`, i))
+		}
+		return strings.Join(branches, ",")
+	}
+	for filter, want := range map[string]string{
+		`{}`:                        `[]`,
+		`{"a":1}`:                   `[]`,
+		`{"$or":[{"a":1},{"a":2}]}`: `[]`, // an $in
+		`{"$or":[{"a":1},{"b":2}]}`: `[2]`,
+		`{"c":3,"$or":[{"a":1},{"b":2},{"$or":[{"d":1},{"e":1}]}]}`:              `[4]`,
+		`{"$and":[{"$or":[{"a":1},{"b":2}]},{"$or":[{"c":1},{"d":2},{"e":3}]}]}`: `[2 3]`,
+		`{"$nor":[{"a":1,"b":2}]}`:                       `[2]`,
+		`{"$or":[` + distinct(MaxUnionBranches) + `]}`:   fmt.Sprintf("[%d]", MaxUnionBranches),
+		`{"$or":[` + distinct(MaxUnionBranches+1) + `]}`: `[]`,
+		`{"$and":[{"$or":[` + distinct(MaxUnionBranches) + `]},` + distinct(maxUnionNodes/MaxUnionBranches) + `]}`: `[]`, // too much to plan
+	} {
+		var got []int
+		for _, u := range compileQuery(t, filter, "").Unions() {
+			got = append(got, len(u.Branches))
+		}
+		if fmt.Sprint(got) != want {
+			t.Errorf("%.100s: %v, want %s", filter, got, want)
+		}
 	}
 }
 
@@ -265,7 +327,7 @@ func TestIndexPlans(t *testing.T) {
 	} {
 		plan, ok := compileIndex(t, quoted(test.keys), test.partial).Plan(compileQuery(t, test.filter, quoted(test.sort)), test.multikey)
 		got := ""
-		if ok {
+		if ok && plan.Finds() {
 			got = fmt.Sprintf("%v %v %v", plan.Bounds, plan.SortedBy(), plan.Reverse)
 		}
 		if got != test.want {
@@ -295,7 +357,7 @@ func TestIndexPlansUnderCollation(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := ""
-		if plan, ok := compileIndex(t, quoted(test.keys), test.partial).Plan(q, 0); ok {
+		if plan, ok := compileIndex(t, quoted(test.keys), test.partial).Plan(q, 0); ok && plan.Finds() {
 			got = fmt.Sprintf("%v %v", plan.Bounds, plan.SortedBy())
 		}
 		if got != test.want {
@@ -398,4 +460,59 @@ func FuzzSortPartLength(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Which plans count by entries alone.
+func TestIndexPlansCount(t *testing.T) {
+	list := func(from, to int) string {
+		var values []string
+		for i := from; i < to; i++ {
+			values = append(values, fmt.Sprint(i))
+		}
+		return `{"$in":[` + strings.Join(values, ",") + `]}`
+	}
+	for _, test := range []struct {
+		keys, partial, filter string
+		multikey              uint64
+		want                  bool
+	}{
+		{`a`, ``, `{}`, 0, true},
+		{`a`, ``, `{}`, 1, false},
+		{`a`, ``, `{"a":5}`, 0, true},
+		{`a`, ``, `{"a":null}`, 0, true},
+		{`a`, ``, `{"a":{"$gt":1,"$lte":5}}`, 0, true},
+		{`a`, ``, `{"$or":[{"a":1},{"a":{"$gt":7}}]}`, 0, true},
+		{`a`, ``, `{"a":{"$in":[1,2,"x"]}}`, 0, true},
+		{`a`, ``, `{"a":{"$in":[1,[2]]}}`, 0, false},
+		{`a`, ``, `{"a":[1]}`, 0, false}, // an entry holds a part of an array
+		{`a`, ``, `{"a":{"$exists":true}}`, 0, false},
+		{`a`, ``, `{"a":{"$exists":false}}`, 0, false},
+		{`a`, ``, `{"a":{"$regex":"^x"}}`, 0, false},
+		{`a`, ``, `{"a":5,"b":1}`, 0, false},
+		{`a`, ``, `{"a":5}`, 1, true}, // one value, which a document has once
+		{`a`, ``, `{"a":{"$in":[5,6]}}`, 1, false},
+		{`a`, ``, `{"a":{"$gt":5}}`, 1, false},
+		{`a`, ``, `{"a":{"$all":[5,6]}}`, 1, false},
+		{`a`, ``, `{"a":{"$elemMatch":{"$gt":5}}}`, 0, false},
+		{`a,b`, ``, `{"a":5}`, 0, true},
+		{`a,b`, ``, `{"a":5}`, 1, false},
+		{`a,b`, ``, `{"a":5,"b":6}`, 3, true},
+		{`a,b`, ``, `{"a":5,"b":{"$gt":6}}`, 0, true},
+		{`a,b`, ``, `{"a":{"$gt":5},"b":6}`, 0, false}, // b narrows nothing behind a range
+		{`-a,-b`, ``, `{"a":{"$in":[5,6]},"b":{"$lt":6}}`, 0, true},
+		{`a`, `{"b":1}`, `{"a":5,"b":1}`, 0, true},
+		{`a`, `{"b":1}`, `{"b":1}`, 0, true},
+		{`a`, `{"b":{"$gt":3}}`, `{"a":5,"b":{"$gt":4}}`, 0, false},
+		{`a`, `{"b":{"$gt":3},"c":1}`, `{"a":5,"b":{"$gt":3},"c":1}`, 0, true},
+		{`a`, ``, `{"a":` + list(0, MaxInValues) + `}`, 0, true},
+		{`a`, ``, `{"$or":[{"a":` + list(0, 1500) + `},{"a":` + list(2000, 3500) + `}]}`, 0, false}, // one range spans too many
+		{`a,b`, ``, `{"a":` + list(0, 50) + `,"b":` + list(0, 50) + `}`, 0, false},                  // too many pairs
+		{`a`, ``, `{"$alwaysFalse":1}`, 1, true},
+	} {
+		q := compileQuery(t, test.filter, "")
+		plan, ok := compileIndex(t, quoted(test.keys), test.partial).Plan(q, test.multikey)
+		if got := ok && plan.Exact; got != test.want {
+			t.Errorf("index %s %s, multikey %b, filter %.80s: exact %v", test.keys, test.partial, test.multikey, test.filter, got)
+		}
+	}
 }

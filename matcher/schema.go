@@ -71,6 +71,7 @@ func (s *schema) cost() int        { return 4 }
 
 func (s *schema) mostSteps() int     { return MaxSchemaSteps }
 func (s *schema) setSteps(steps int) { s.steps = steps }
+func (s *schema) allowedSteps() int  { return s.steps }
 
 func (s *schema) accepts(v Value) bool {
 	steps := s.steps

@@ -126,10 +126,16 @@ func (x *Expirer) find(ctx context.Context, e expiry, budget int) (documents []*
 	if err != nil {
 		return nil, err
 	}
-	if s := states[e.index.ID]; s == nil || !s.ready || !x.stands(e) {
+	state := states[e.index.ID]
+	if state == nil || !state.ready || !x.stands(e) {
 		return nil, nil
 	}
-	documents, _, err = snapshot.Find(ctx, e.collection.ID, e.due, Find{Limit: budget, using: e.index.Name})
+	plan, ok := e.index.compiled.Plan(e.due, state.multikey)
+	if !ok {
+		return nil, fmt.Errorf("index %q cannot find what is due by it", e.index.Name)
+	}
+	f := Find{Limit: budget, skipCostly: true}
+	documents, _, err = snapshot.findBy(ctx, newIndexWay(state.of(e.index), plan, f), e.collection.ID, e.due, f)
 	return documents, err
 }
 

@@ -19,7 +19,8 @@ type Find struct {
 	After []byte            // only documents whose sort key is greater
 	Undo  []*matcher.Change // read as if these changes, all applied before the snapshot, had not been
 
-	using string // of tests: the way to take, "scan" or an index's name; "": the cheapest
+	counting   bool // only their number is asked for, nothing else of Find
+	skipCostly bool // documents that take more than a filter may do for one count as none that match
 }
 
 // found is a matching document with its sort key.
@@ -33,17 +34,27 @@ func compareFound(a, b found) int { return bytes.Compare(a.key, b.key) }
 // Find returns the matching documents and whether there are no more behind them. The query's own skip and limit are
 // not applied; those of f are. It keeps about twice Skip+Limit documents at a time: its caller bounds both.
 func (n *Snapshot) Find(ctx context.Context, c matcher.CollectionID, q *matcher.Query, f Find) (docs []*matcher.Document, complete bool, err error) {
+	ways, err := n.ways(c, q, f)
+	if err != nil {
+		return nil, false, err
+	}
+	return n.findBy(ctx, ways[0], c, q, f)
+}
+
+// findBy is Find in one way.
+func (n *Snapshot) findBy(ctx context.Context, w way, c matcher.CollectionID, q *matcher.Query, f Find) (docs []*matcher.Document, complete bool, err error) {
 	r := newResult(n.store.config.Limits, q, f)
-	if _, err := n.visit(ctx, c, q, f, r); err != nil {
+	if _, err := n.visitBy(ctx, w, c, q, f, r); err != nil {
 		return nil, false, err
 	}
 	return r.take()
 }
 
-// Count returns how many documents match.
+// Count returns how many documents match. Where an index, or the collection, has an entry for each of them, and only for
+// those, it reads no documents.
 func (n *Snapshot) Count(ctx context.Context, c matcher.CollectionID, q *matcher.Query) (int, error) {
 	var count counter
-	_, err := n.visit(ctx, c, q, Find{}, &count)
+	_, err := n.visit(ctx, c, q, Find{counting: true}, &count)
 	return int(count), err
 }
 
@@ -126,10 +137,22 @@ func (r *result) take() (docs []*matcher.Document, complete bool, err error) {
 	return docs, complete, nil
 }
 
-// visit gives take the documents that match as of the snapshot with find.Undo taken back. Where the order is that of
-// the stored keys or of an index, it leaves out what cannot be in find's slice.
+// visit gives take the documents that match as of the snapshot with find.Undo taken back, found in the cheapest way.
 func (n *Snapshot) visit(ctx context.Context, c matcher.CollectionID, q *matcher.Query, find Find, take taker) (*visit, error) {
-	v := &visit{snapshot: n, collection: c, query: q, find: find, take: take}
+	ways, err := n.ways(c, q, find)
+	if err != nil {
+		return nil, err
+	}
+	return n.visitBy(ctx, ways[0], c, q, find, take)
+}
+
+// visitBy is visit in one way. Where the order is that of the stored keys or of an index, it leaves out what cannot be in
+// find's slice.
+func (n *Snapshot) visitBy(ctx context.Context, w way, c matcher.CollectionID, q *matcher.Query, find Find, take taker) (*visit, error) {
+	v := &visit{snapshot: n, ctx: ctx, collection: c, query: q, find: find, take: take, way: w}
+	if w.Covered {
+		v.count, _ = take.(*counter)
+	}
 	v.undone = make(map[string]*matcher.Document, len(find.Undo))
 	for _, change := range find.Undo {
 		if change.Collection != c || change.Fence != matcher.FenceNone {
@@ -143,72 +166,90 @@ func (n *Snapshot) visit(ctx context.Context, c matcher.CollectionID, q *matcher
 		if before == nil {
 			continue
 		}
-		if err := v.offer(before); err != nil {
+		if matches, err := v.matches(before); err != nil {
 			return nil, err
+		} else if matches {
+			if err := take.offer(before); err != nil {
+				return nil, err
+			}
 		}
 	}
-	ways, err := n.ways(c, q, find)
-	if err != nil {
-		return nil, err
+	if w.Uses == UsesScan {
+		return v, v.scan()
 	}
-	v.way = ways[0]
-	switch {
-	case v.way.Index != "":
-		return v, v.index(ctx)
-	case v.way.Uses == UsesIDs:
-		return v, v.ids()
-	}
-	return v, v.scan(ctx)
+	return v, v.legs()
 }
 
 // visit is one search on its way.
 type visit struct {
 	snapshot   *Snapshot
+	ctx        context.Context
 	collection matcher.CollectionID
 	query      *matcher.Query
 	find       Find
 	take       taker
+	count      *counter // take, where the way is covered: what it leads to is counted unseen
 	undone     map[string]*matcher.Document
 	way        way
 
 	examined int // documents that were read
+	steps    int // entries and keys that were looked at
 }
 
-// document looks at a stored document.
-func (v *visit) document(d *matcher.Document) error {
+// step counts what is looked at, and looks at the context now and then.
+func (v *visit) step() error {
+	if v.steps++; v.steps%visitStep == 0 {
+		return v.ctx.Err()
+	}
+	return nil
+}
+
+// document looks at a stored document that a leg of the way leads to.
+func (v *visit) document(d *matcher.Document, leg int) error {
 	v.examined++
 	if len(v.undone) > 0 {
 		if _, ok := v.undone[d.ID()]; ok {
 			return nil
 		}
 	}
-	return v.offer(d)
-}
-
-// offer gives take a document that matches.
-func (v *visit) offer(d *matcher.Document) error {
-	switch matches, err := v.query.Decide(d); {
-	case err != nil:
-		return fmt.Errorf("match a document: %w", err)
-	case !matches:
-		return nil
+	matches, err := v.matches(d)
+	if err != nil || !matches || v.way.union != nil && v.way.union.First(d) != leg {
+		return err
 	}
 	return v.take.offer(d)
 }
 
+func (v *visit) matches(d *matcher.Document) (bool, error) {
+	matches, err := v.query.Decide(d)
+	var bad *matcher.Error
+	if v.find.skipCostly && errors.As(err, &bad) && bad.Code == matcher.CodeQueryTooCostly {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("match a document: %w", err)
+	}
+	return matches, nil
+}
+
 // scan reads the collection. In the order of `_id` each log partition is read until it can have no more.
-func (v *visit) scan(ctx context.Context) error {
+func (v *visit) scan() error {
 	after, seek := matcher.KeyID(v.find.After)
 	for p := 1; p < v.snapshot.store.log.Partitions(); p++ {
 		lower, upper := collectionSpan(prefixDocument, p, v.collection)
 		if v.query.ByID() && seek {
 			lower = append(append(lower, after...), 0) // the next id after it
 		}
-		err := v.snapshot.visitSpan(ctx, lower, upper, func(d *matcher.Document) error {
+		if v.count != nil {
+			if err := v.countKeys(lower, upper); err != nil {
+				return err
+			}
+			continue
+		}
+		err := v.snapshot.visitSpan(v.ctx, lower, upper, func(d *matcher.Document) error {
 			if last := v.take.enough(); last != nil && v.query.ByID() && bytes.Compare(v.query.AppendSortKey(nil, d), last) > 0 {
 				return errEnough
 			}
-			return v.document(d)
+			return v.document(d, 0)
 		})
 		if err != nil && !errors.Is(err, errEnough) {
 			return err
@@ -218,30 +259,24 @@ func (v *visit) scan(ctx context.Context) error {
 	return nil
 }
 
+// countKeys counts the documents between two keys without reading them.
+func (v *visit) countKeys(lower, upper []byte) (err error) {
+	iterator, err := v.snapshot.shared.pebble.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return fmt.Errorf("count the collection: %w", err)
+	}
+	defer func() { err = errors.Join(err, iterator.Close()) }() // a read error, too
+	for ok := iterator.First(); ok; ok = iterator.Next() {
+		if err := v.step(); err != nil {
+			return err
+		}
+		*v.count++
+	}
+	return nil // Close has its error
+}
+
 // errEnough ends the reading of one span: what follows in it lies behind what is asked for.
 var errEnough = errors.New("enough")
-
-// ids reads the documents that the filter names. Which log partition an id lies in depends on the collection's name,
-// which a snapshot need not know: it looks in each.
-func (v *visit) ids() error {
-	ids, _ := v.query.IDs()
-	for _, id := range ids {
-		for p := 1; p < v.snapshot.store.log.Partitions(); p++ {
-			d, err := v.snapshot.document(documentKey{v.collection, p, id})
-			if err != nil {
-				return err
-			}
-			if d == nil {
-				continue
-			}
-			if err := v.document(d); err != nil {
-				return err
-			}
-			break
-		}
-	}
-	return nil
-}
 
 // document reads a document, nil if there is none.
 func (n *Snapshot) document(k documentKey) (*matcher.Document, error) {

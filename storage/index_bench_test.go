@@ -68,6 +68,22 @@ func BenchmarkIndexedWrite(b *testing.B) {
 	}
 }
 
+// findUsing is Find in the cheapest way of a kind; "" is the cheapest of all.
+func findUsing(n *Snapshot, c Collection, q *matcher.Query, limit int, uses string) ([]*matcher.Document, error) {
+	f := Find{Limit: limit}
+	ways, err := n.ways(c.ID, q, f)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range ways {
+		if uses == "" || w.Uses == uses {
+			docs, _, err := n.findBy(context.Background(), w, c.ID, q, f)
+			return docs, err
+		}
+	}
+	return nil, fmt.Errorf("%s is no way to find %s", uses, q.Normal())
+}
+
 // BenchmarkIndexedFind reads from 100,000 documents by an index and, beside it, by a scan.
 func BenchmarkIndexedFind(b *testing.B) {
 	s, stop := benchmarkStore(b)
@@ -89,6 +105,9 @@ func BenchmarkIndexedFind(b *testing.B) {
 		{"sorted", func() matcher.QuerySpec {
 			return matcher.QuerySpec{Filter: fmt.Appendf(nil, `{"n":{"$lt":%d}}`, 50_000+rng.IntN(50_000)), Sort: []byte(`"-n"`), Limit: 20}
 		}},
+		{"union", func() matcher.QuerySpec {
+			return matcher.QuerySpec{Filter: fmt.Appendf(nil, `{"$or":[{"n":%d},{"nested.x":%d}]}`, rng.IntN(100_000), rng.IntN(100_000))}
+		}},
 	} {
 		for _, using := range []string{"", UsesScan} {
 			name := shape.name + "/by=index"
@@ -103,12 +122,62 @@ func BenchmarkIndexedFind(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					docs, _, err := snapshot.Find(context.Background(), c.ID, q, Find{Limit: spec.Limit, using: using})
+					docs, err := findUsing(snapshot, c, q, spec.Limit, using)
 					if err != nil || len(docs) == 0 {
 						b.Fatal(len(docs), err)
 					}
 				}
 			})
+		}
+	}
+}
+
+// BenchmarkCount counts among 100,000 documents of 1 KB what an index covers: by its entries alone, by the documents that
+// they lead to, and by a scan.
+func BenchmarkCount(b *testing.B) {
+	s, stop := benchmarkStore(b)
+	defer stop()
+	c := fill(b, s, 100_000, `"n"`)
+	snapshot, err := s.Snapshot()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer snapshot.Close()
+	for _, shape := range []struct {
+		name, filter string
+		want         int
+	}{
+		{"equal", `{"n":77}`, 1},
+		{"range", `{"n":{"$gte":20000,"$lt":30000}}`, 10_000},
+		{"all", `{}`, 100_000},
+	} {
+		q, err := matcher.Compile(matcher.QuerySpec{Filter: []byte(shape.filter)}, matcher.Limits{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		ways, err := snapshot.ways(c.ID, q, Find{counting: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if !ways[0].Covered {
+			b.Fatalf("%s: %+v", shape.filter, ways[0].Way)
+		}
+		for _, w := range ways {
+			for _, covered := range []bool{true, false} {
+				if covered && !w.Covered {
+					continue
+				}
+				w.Covered = covered
+				b.Run(fmt.Sprintf("%s/by=%s/covered=%v", shape.name, w.Uses, covered), func(b *testing.B) {
+					b.ReportAllocs()
+					for b.Loop() {
+						var count counter
+						if _, err := snapshot.visitBy(b.Context(), w, c.ID, q, Find{counting: true}, &count); err != nil || int(count) != shape.want {
+							b.Fatal(int(count), err)
+						}
+					}
+				})
+			}
 		}
 	}
 }

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -12,56 +11,126 @@ import (
 	"github.com/freshetdb/freshet/matcher"
 )
 
-// index reads the documents that an index leads to. Entries come range by range and log partition by log partition;
-// where a range is in the order of the query, it is left as soon as what follows lies behind what is asked for.
-func (v *visit) index(ctx context.Context) error {
-	for p := 1; p < v.snapshot.store.log.Partitions(); p++ {
-		r := &indexReader{visit: v, ctx: ctx, partition: p}
-		if err := r.read(); err != nil {
-			return fmt.Errorf("read index %q: %w", v.way.Index, err)
+// legs reads the documents that the way's legs lead to. What has no place in an order comes first; then the entries, of all
+// ranges side by side where they are in the order of the query, or else range by range. A range is left as soon as what
+// follows in it lies behind what is asked for.
+func (v *visit) legs() error {
+	var readers []*indexReader
+	ranges := 0
+	for number, w := range v.way.legs() {
+		for p := 1; p < v.snapshot.store.log.Partitions(); p++ {
+			r := &indexReader{visit: v, way: w, leg: number, partition: p}
+			if w.Uses == UsesIDs {
+				if err := r.ids(); err != nil {
+					return fmt.Errorf("read documents by _id: %w", err)
+				}
+				continue
+			}
+			r.prefix = append(appendIndexKey(nil, w.state.key, p), tagEntry)
+			if err := r.overflow(); err != nil {
+				return r.failed(err)
+			}
+			readers = append(readers, r)
+			ranges += len(w.plan.Ranges)
+		}
+	}
+	if v.find.Limit > 0 && len(v.way.SortedBy) > 0 && ranges > 1 && ranges <= maxMergedRanges {
+		if err := v.merge(readers); err != nil {
+			return err
+		}
+	} else {
+		for _, r := range readers {
+			if err := r.read(); err != nil {
+				return r.failed(err)
+			}
 		}
 	}
 	v.snapshot.store.metrics.IndexDocumentsFetched.Add(uint64(v.examined))
 	return nil
 }
 
-// indexReader reads an index in one log partition.
+// indexReader reads what one leg leads to in one log partition.
 type indexReader struct {
 	*visit
-	ctx       context.Context
+	way       *way
+	leg       int
 	partition int
-	iterator  *pebble.Iterator
 	prefix    []byte // of the entries' keys
-	steps     int
 	entries   matcher.IndexEntries
-	buffer    []byte
 }
 
-func (r *indexReader) read() (err error) {
-	lower, upper := indexSpan(r.way.state.key, r.partition)
-	if r.iterator, err = r.snapshot.shared.pebble.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper}); err != nil {
+func (r *indexReader) failed(err error) error {
+	return fmt.Errorf("read index %q: %w", r.way.Index, err)
+}
+
+// ids reads the documents that the leg names. Which log partition an id lies in depends on the collection's name, which a
+// snapshot need not know: it looks in each.
+func (r *indexReader) ids() error {
+	for _, id := range r.way.ids {
+		if err := r.step(); err != nil {
+			return err
+		}
+		d, err := r.snapshot.document(documentKey{r.collection, r.partition, id})
+		if err != nil {
+			return err
+		}
+		if err := r.look(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look looks at a document, if there is one.
+func (r *indexReader) look(d *matcher.Document) error {
+	if d == nil {
+		return nil
+	}
+	return r.document(d, r.leg)
+}
+
+// overflow reads the documents that the index cannot hold, whatever their place.
+func (r *indexReader) overflow() (err error) {
+	if r.way.state.counts[r.partition].overflow == 0 {
+		return nil
+	}
+	iterator, err := r.iterator(append(appendIndexKey(nil, r.way.state.key, r.partition), tagOverflow))
+	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.iterator.Close()) }() // a read error, too
-	r.prefix = append(bytes.Clone(lower), tagEntry)
-	// Documents that the index cannot hold come first, whatever their place.
-	for ok := r.iterator.First(); ok && r.iterator.Key()[len(lower)] == tagOverflow; ok = r.iterator.Next() {
-		id, err := r.id()
+	defer func() { err = errors.Join(err, iterator.Close()) }() // a read error, too
+	for ok := iterator.First(); ok; ok = iterator.Next() {
+		if err := r.step(); err != nil {
+			return err
+		}
+		d, err := r.fetch(iterator, nil)
 		if err != nil {
 			return err
 		}
-		if err := r.fetch(id, nil); err != nil {
+		if err := r.look(d); err != nil {
 			return err
 		}
 	}
+	return nil // Close has its error
+}
+
+// read reads the entries of the ranges, one range after the other.
+func (r *indexReader) read() (err error) {
+	if r.count != nil && r.way.plan.Narrowed == 0 {
+		*r.count += counter(r.way.state.counts[r.partition].entries)
+		return nil
+	}
+	iterator, err := r.iterator(r.prefix)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, iterator.Close()) }() // a read error, too
 	for _, span := range r.way.plan.Ranges {
-		if r.find.After != nil {
-			span = r.way.plan.From(span, r.find.After)
-		}
-		if r.way.plan.Reverse {
-			err = r.backward(span)
+		c := r.cursor(iterator, span)
+		if r.count != nil {
+			err = c.countAll()
 		} else {
-			err = r.forward(span)
+			err = c.readAll()
 		}
 		if err != nil {
 			return err
@@ -70,100 +139,41 @@ func (r *indexReader) read() (err error) {
 	return nil
 }
 
-// bound is the rest of a range that can still hold what is asked for. It is made anew when that has become less.
-type bound struct {
-	span matcher.IndexRange
-	last []byte
+// iterator goes through the keys with a prefix.
+func (r *indexReader) iterator(prefix []byte) (*pebble.Iterator, error) {
+	return r.snapshot.shared.pebble.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: prefixEnd(prefix)})
 }
 
-func (r *indexReader) narrow(b *bound) {
-	if last := r.take.enough(); last != nil && !bytes.Equal(last, b.last) {
-		b.last, b.span = last, r.way.plan.To(b.span, last)
-	}
-}
-
-func (r *indexReader) forward(span matcher.IndexRange) error {
-	b := bound{span: span}
-	r.buffer = append(append(r.buffer[:0], r.prefix...), span.Low...)
-	for ok := r.iterator.SeekGE(r.buffer); ok; ok = r.iterator.Next() {
-		r.narrow(&b)
-		entry := r.iterator.Key()[len(r.prefix):]
-		if b.span.High != nil && bytes.Compare(entry, b.span.High) >= 0 {
-			return nil
-		}
-		if err := r.entry(entry); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *indexReader) backward(span matcher.IndexRange) error {
-	b := bound{span: span}
-	ok := false
-	if span.High == nil {
-		ok = r.iterator.Last()
-	} else {
-		r.buffer = append(append(r.buffer[:0], r.prefix...), span.High...)
-		ok = r.iterator.SeekLT(r.buffer)
-	}
-	for ; ok; ok = r.iterator.Prev() {
-		r.narrow(&b)
-		if !bytes.HasPrefix(r.iterator.Key(), r.prefix) {
-			return nil // before the first entry
-		}
-		entry := r.iterator.Key()[len(r.prefix):]
-		if bytes.Compare(entry, b.span.Low) < 0 {
-			return nil
-		}
-		if err := r.entry(entry); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *indexReader) id() ([]byte, error) {
-	value, err := r.iterator.ValueAndErr()
+// fetch reads the document that the entry at the iterator leads to; nil if the search is to pass it by.
+func (r *indexReader) fetch(iterator *pebble.Iterator, entry []byte) (*matcher.Document, error) {
+	value, err := iterator.ValueAndErr()
 	if err != nil {
 		return nil, err
 	}
-	return entryID(r.iterator.Key(), value)
-}
-
-func (r *indexReader) entry(entry []byte) error {
-	id, err := r.id()
+	id, err := entryID(iterator.Key(), value)
 	if err != nil {
-		return err
-	}
-	return r.fetch(id, entry)
-}
-
-// fetch looks at the document that an entry leads to. A document that may have several entries in the ranges is taken at
-// the first of them.
-func (r *indexReader) fetch(id, entry []byte) error {
-	if r.steps++; r.steps%visitStep == 0 && r.ctx.Err() != nil {
-		return r.ctx.Err()
+		return nil, err
 	}
 	if len(r.undone) > 0 {
 		if _, ok := r.undone[string(id)]; ok {
-			return nil
+			return nil, nil
 		}
 	}
 	d, err := r.snapshot.document(documentKey{r.collection, r.partition, string(id)})
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case d == nil:
-		return fmt.Errorf("%w: it has an entry for document %q, which is not there", ErrIndexDamaged, id)
+		return nil, fmt.Errorf("%w: it has an entry for document %q, which is not there", ErrIndexDamaged, id)
 	}
 	if entry != nil && r.way.plan.Repeats && !r.isFirst(d, entry[:len(entry)-len(id)]) {
-		return nil
+		return nil, nil
 	}
-	return r.document(d)
+	return d, nil
 }
 
-// isFirst reports whether an entry, without the `_id`, is the document's first one in the ranges of the plan.
+// isFirst reports whether an entry, without the `_id`, is the document's first one in the ranges of the plan. A document
+// that may have several entries in the ranges is taken at the first of them.
 func (r *indexReader) isFirst(d *matcher.Document, entry []byte) bool {
 	r.way.state.compiled.Entries(&r.entries, d)
 	for i := range r.entries.Len() {

@@ -17,94 +17,6 @@ import (
 	"github.com/freshetdb/freshet/matcher"
 )
 
-// world makes random documents, filters, sorts and indexes from a small world, so that things meet.
-type world struct{ *rand.Rand }
-
-func (w world) pick(choices ...string) string { return choices[w.IntN(len(choices))] }
-
-func (w world) scalar() string {
-	return w.pick(`null`, `1`, `2`, `2.5`, `-3`, `{"$numberDecimal":"2"}`, `"x"`, `"xy"`, `"y"`, `"X"`, `""`, `true`, `{"$date":1000}`, `{"$date":2000}`, `{"$numberDouble":"NaN"}`)
-}
-
-// long is a text that no index entry holds, or just so.
-func (w world) long() string {
-	return `"` + strings.Repeat("l", matcher.MaxIndexKeyBytes-8+w.IntN(12)) + w.pick("a", "b") + `"`
-}
-
-func (w world) value() string {
-	switch w.IntN(12) {
-	case 0, 1:
-		return "[" + strings.Join([]string{w.scalar(), w.scalar(), w.pick(w.scalar(), `[1]`, `{"b":2}`)}[:w.IntN(4)], ",") + "]"
-	case 2:
-		return `{"b":` + w.scalar() + `,"c":` + w.scalar() + `}`
-	case 3:
-		return `[{"b":` + w.scalar() + `},{"b":` + w.scalar() + `,"c":1}]`
-	case 4:
-		if w.IntN(3) == 0 {
-			return w.long()
-		}
-	}
-	return w.scalar()
-}
-
-func (w world) document() string {
-	fields := []string{fmt.Sprintf(`"status":%s`, w.pick(`"open"`, `"done"`, `"held"`, `"OPEN"`)), fmt.Sprintf(`"rank":%d`, w.IntN(20))}
-	for _, name := range []string{"a", "t"} {
-		if w.IntN(5) > 0 {
-			fields = append(fields, fmt.Sprintf("%q:%s", name, w.value()))
-		}
-	}
-	return "{" + strings.Join(fields, ",") + "}"
-}
-
-func (w world) condition() string {
-	path := w.pick("a", "a", "t", "a.b", "a.0")
-	switch w.IntN(9) {
-	case 0:
-		return fmt.Sprintf(`{%q:%s}`, path, w.value())
-	case 1:
-		return fmt.Sprintf(`{%q:{%q:%s}}`, path, w.pick("$gt", "$gte", "$lt", "$lte", "$ne"), w.scalar())
-	case 2:
-		return fmt.Sprintf(`{%q:{"$gte":%s,"$lt":%s}}`, path, w.scalar(), w.scalar())
-	case 3:
-		return fmt.Sprintf(`{%q:{"$in":[%s,%s,%s]}}`, path, w.scalar(), w.value(), w.scalar())
-	case 4:
-		return fmt.Sprintf(`{%q:{"$exists":%s}}`, path, w.pick("true", "false"))
-	case 5:
-		return fmt.Sprintf(`{%q:{"$regex":"^%s"}}`, path, w.pick("x", "xy", "l"))
-	case 6:
-		return fmt.Sprintf(`{"status":%s}`, w.pick(`"open"`, `{"$in":["open","held"]}`, `{"$gte":"open"}`))
-	case 7:
-		return fmt.Sprintf(`{"rank":{"$gte":%d,"$lte":%d}}`, w.IntN(20), w.IntN(20))
-	}
-	return fmt.Sprintf(`{"a":{"$elemMatch":%s}}`, w.pick(`{"b":`+w.scalar()+`}`, `{"$gt":1,"$lt":3}`, `{"$in":["x",2]}`))
-}
-
-func (w world) filter() string {
-	switch w.IntN(6) {
-	case 0:
-		return `{}`
-	case 1:
-		return fmt.Sprintf(`{"$or":[%s,%s]}`, w.condition(), w.condition())
-	case 2, 3:
-		return fmt.Sprintf(`{"$and":[%s,%s]}`, w.condition(), w.condition())
-	}
-	return w.condition()
-}
-
-func (w world) sort() string {
-	return w.pick("", `"rank"`, `"-rank"`, `"status,-rank"`, `"-status,rank"`, `"a"`, `"-a"`, `"rank,a"`, `"t,-_id"`, `"-_id"`, `"-status,rank,-a"`)
-}
-
-func (w world) index() IndexDefinition {
-	d := IndexDefinition{Name: w.pick("one", "two", "three", "four")}
-	d.Keys = []byte(w.pick(`"a"`, `"-a"`, `"status,-rank"`, `"rank"`, `"-rank,status"`, `"a,t"`, `"t,rank"`, `"a.b"`, `"status,rank,a"`, `"-a.b,-t"`))
-	if w.IntN(3) == 0 {
-		d.Partial = []byte(w.pick(`{"status":"open"}`, `{"rank":{"$gte":5}}`, `{"a":{"$exists":true}}`, `{"$or":[{"a":1},{"status":"done"}]}`))
-	}
-	return d
-}
-
 // set writes a document once against the head that it reads; with fields "" it deletes it.
 func (r *rig) set(ctx context.Context, c Collection, id, fields string) error {
 	head, err := r.store.Head(c, id)
@@ -267,9 +179,29 @@ func (r *rig) checkIndexes(c Collection) (entries int) {
 	return len(got)
 }
 
-// checkFinds reads random queries in every way there is, from a snapshot with and without changes undone, and compares
-// with a naive read.
-func (r *rig) checkFinds(c Collection, w world, history []*matcher.Change) (indexed, ordered int) {
+// waysTaken counts what a test went through.
+type waysTaken struct{ indexed, ordered, unions, merged, covered int }
+
+func (t *waysTaken) add(w way, f Find) {
+	switch w.Uses {
+	case UsesIndex:
+		t.indexed++
+	case UsesUnion:
+		t.unions++
+	default:
+		return
+	}
+	if len(w.SortedBy) == 0 || f.Limit == 0 {
+		return
+	}
+	if t.ordered++; w.union != nil {
+		t.merged++
+	}
+}
+
+// checkFinds reads and counts random queries in every way there is, from a snapshot with and without changes undone, and
+// compares with a naive read.
+func (r *rig) checkFinds(c Collection, w world, history []*matcher.Change, taken *waysTaken) {
 	r.t.Helper()
 	var snapshot *Snapshot
 	var docs []*matcher.Document
@@ -301,12 +233,9 @@ func (r *rig) checkFinds(c Collection, w world, history []*matcher.Change) (inde
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		for _, way := range append(ways, ways[0]) {
-			f := f
-			if f.using = way.Index; way.Index == "" {
-				f.using = UsesScan
-			}
-			got, complete, err := snapshot.Find(r.t.Context(), c.ID, q, f)
+		for _, way := range ways {
+			w.shuffle(&way)
+			got, complete, err := snapshot.findBy(r.t.Context(), way, c.ID, q, f)
 			if err != nil {
 				r.t.Fatal(err)
 			}
@@ -314,18 +243,44 @@ func (r *rig) checkFinds(c Collection, w world, history []*matcher.Change) (inde
 				r.t.Fatalf("%s, skip %d, limit %d, after %x, %d undone, by %+v: %v (complete %v), want %v (%v)",
 					q.Normal(), f.Skip, f.Limit, f.After, len(f.Undo), way.Way, idsOf(got), complete, want, wantComplete)
 			}
-			if way.Index != "" {
-				if indexed++; way.plan.Ordered() && f.Limit > 0 {
-					ordered++
-				}
-			}
+			taken.add(way, f)
 		}
-		count, err := snapshot.Count(r.t.Context(), c.ID, q)
-		if all, _ := naive(q, docs, Find{}); err != nil || count != len(all) {
-			r.t.Fatalf("%s: count %d, %v; want %d", q.Normal(), count, err, len(all))
+		r.checkCounts(snapshot, c, q, docs, taken)
+	}
+}
+
+// checkCounts counts in every way there is. A covered one reads no documents but those that the index cannot hold.
+func (r *rig) checkCounts(snapshot *Snapshot, c Collection, q *matcher.Query, docs []*matcher.Document, taken *waysTaken) {
+	r.t.Helper()
+	all, _ := naive(q, docs, Find{})
+	count, err := snapshot.Count(r.t.Context(), c.ID, q)
+	if err != nil || count != len(all) {
+		r.t.Fatalf("%s: count %d, %v; want %d", q.Normal(), count, err, len(all))
+	}
+	f := Find{counting: true}
+	ways, err := snapshot.ways(c.ID, q, f)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, way := range ways {
+		var count counter
+		v, err := snapshot.visitBy(r.t.Context(), way, c.ID, q, f, &count)
+		if err != nil || int(count) != len(all) {
+			r.t.Fatalf("%s by %+v: count %d, %v; want %d", q.Normal(), way.Way, count, err, len(all))
+		}
+		if !way.Covered {
+			continue
+		}
+		overflow := 0
+		if way.state != nil {
+			taken.covered++
+			_, beyond := way.state.total()
+			overflow = int(beyond)
+		}
+		if v.examined != overflow {
+			r.t.Fatalf("%s by %+v: %d documents were read, not the %d of the overflow", q.Normal(), way.Way, v.examined, overflow)
 		}
 	}
-	return indexed, ordered
 }
 
 // Whatever is written, however the log and the process behave: the entries are those of the documents, and every way to
@@ -340,7 +295,8 @@ func TestIndexes(t *testing.T) {
 		r.steadyIndex(c)
 		var history []*matcher.Change
 		r.check.each = func(change *matcher.Change) { history = append(history, change) }
-		entries, indexed, ordered := 0, 0, 0
+		entries := 0
+		var taken waysTaken
 		for round := range 8 {
 			writeIndexed(r, c, rng.Uint64(), 4, 30)
 			switch rng.IntN(4) {
@@ -371,11 +327,10 @@ func TestIndexes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			i, o := r.checkFinds(c, w, undoable)
-			indexed, ordered = indexed+i, ordered+o
+			r.checkFinds(c, w, undoable, &taken)
 		}
-		if entries < 100 || indexed < 100 || ordered < 10 {
-			t.Errorf("%d entries, %d finds through an index, %d in its order: the test says little", entries, indexed, ordered)
+		if entries < 100 || taken.indexed < 100 || taken.ordered < 10 || taken.unions < 10 || taken.covered < 10 {
+			t.Errorf("%d entries; %+v: the test says little", entries, taken)
 		}
 	})
 }

@@ -38,6 +38,13 @@ func (s *indexState) covers(k documentKey) bool {
 	return s.ready || k.partition < s.cursor.partition || k.partition == s.cursor.partition && k.id <= s.cursor.id
 }
 
+// of is the state with what the catalog has of its index.
+func (s *indexState) of(x Index) *indexState {
+	named := *s
+	named.name, named.compiled = x.Name, x.compiled
+	return &named
+}
+
 func (s *indexState) total() (entries, overflow uint64) {
 	for _, c := range s.counts {
 		entries, overflow = entries+c.entries, overflow+c.overflow

@@ -12,17 +12,22 @@ import (
 const (
 	UsesIDs   = "ids"   // the filter names them
 	UsesIndex = "index" // the entries of an index lead to them
+	UsesUnion = "union" // each branch of an $or is looked for in a way of its own
 	UsesScan  = "scan"  // all of the collection's are read
 )
 
 // Way is one way to find the documents of a query.
 type Way struct {
-	Uses   string               `json:"uses"`             // UsesIDs, UsesIndex or UsesScan
+	Uses   string               `json:"uses"`             // UsesIDs, UsesIndex, UsesUnion or UsesScan
 	Index  string               `json:"index,omitempty"`  // its name
 	Bounds []matcher.IndexBound `json:"bounds,omitempty"` // the values that are looked for, key by key
+	// Branches are the ways of a union, one for each branch of the $or in normal form. What several lead to is taken once.
+	Branches []Way `json:"branches,omitempty"`
 	// SortedBy are the fields of the sort, from the first on, that the way gives the order of: with a limit, reading
 	// ends early.
 	SortedBy []string `json:"sortedBy,omitempty"`
+	// Covered says that a count by this way reads no documents, but for the index's overflow.
+	Covered bool `json:"covered,omitempty"`
 	// Cost is about how many documents are read, one that an entry leads to counted twice; 0 where there is no choice.
 	Cost int `json:"cost,omitempty"`
 }
@@ -30,10 +35,18 @@ type Way struct {
 // way is a Way with what is needed to go it.
 type way struct {
 	Way
-	state *indexState
-	plan  *matcher.IndexPlan
-	count int  // entries in the plan's ranges
-	exact bool // count was counted, not guessed
+	state *indexState        // of UsesIndex
+	plan  *matcher.IndexPlan // of UsesIndex
+	ids   []string           // of UsesIDs
+	union *union             // of UsesUnion
+	count int                // entries in the plan's ranges, or what else is looked at
+	exact bool               // count was counted, not guessed
+}
+
+// union looks for each branch of an $or in a way of its own.
+type union struct {
+	matcher.Union
+	choices [][]way // for each branch the ways to look for it; once they are weighed the first is taken
 }
 
 // ways lists the ways to find the query's documents, the cheapest first. Which one is taken does not change the answer.
@@ -42,34 +55,26 @@ func (n *Snapshot) ways(c matcher.CollectionID, q *matcher.Query, f Find) ([]way
 	if err != nil {
 		return nil, err
 	}
-	scan := way{Way: Way{Uses: UsesScan}}
-	if q.ByID() {
+	scan := way{Way: Way{Uses: UsesScan, Covered: f.counting && q.MatchesAll()}}
+	if q.ByID() && !f.counting {
 		scan.SortedBy = []string{"_id"}
 	}
-	ids, pinned := q.IDs()
-	if len(states) == 0 || f.using == UsesScan {
-		if pinned && f.using == "" {
-			scan.Uses = UsesIDs
-		}
+	ids, pinned := n.byIDs(q)
+	switch {
+	case len(states) > 0:
+	case pinned:
+		return []way{ids}, nil
+	default:
 		return []way{scan}, nil
 	}
-	var ways []way
-	for _, s := range states {
-		if f.using != "" && f.using != s.name {
-			continue
-		}
-		if plan, ok := s.compiled.Plan(q, s.multikey); ok {
-			ways = append(ways, way{
-				Way:   Way{Uses: UsesIndex, Index: s.name, Bounds: plan.Bounds, SortedBy: plan.SortedBy()},
-				state: s, plan: plan,
-			})
+	ways := byIndex(q, f, states)
+	for _, u := range q.Unions() {
+		if w, ok := n.byUnion(u, ways, f, states); ok {
+			ways = append(ways, w)
 		}
 	}
-	if f.using == "" || len(ways) == 0 {
-		ways = append(ways, scan)
-		if pinned {
-			ways = append(ways, way{Way: Way{Uses: UsesIDs}, count: len(ids) * (n.store.log.Partitions() - 1), exact: true})
-		}
+	if ways = append(ways, scan); pinned {
+		ways = append(ways, ids)
 	}
 	if len(ways) > 1 {
 		if err := n.weigh(ways, documentsOf(states), f); err != nil {
@@ -77,6 +82,64 @@ func (n *Snapshot) ways(c matcher.CollectionID, q *matcher.Query, f Find) ([]way
 		}
 	}
 	return ways, nil
+}
+
+// byIDs is the way by the `_id`s that the filter names, if it names some.
+func (n *Snapshot) byIDs(q *matcher.Query) (w way, pinned bool) {
+	ids, pinned := q.IDs()
+	return way{Way: Way{Uses: UsesIDs}, ids: ids, count: len(ids) * (n.store.log.Partitions() - 1), exact: true}, pinned
+}
+
+// byIndex are the ways by one index each.
+func byIndex(q *matcher.Query, f Find, states []*indexState) (ways []way) {
+	for _, s := range states {
+		if plan, ok := s.compiled.Plan(q, s.multikey); ok && (plan.Finds() || f.counting) {
+			ways = append(ways, newIndexWay(s, plan, f))
+		}
+	}
+	return ways
+}
+
+func newIndexWay(s *indexState, plan *matcher.IndexPlan, f Find) way {
+	w := way{Way: Way{Uses: UsesIndex, Index: s.name, Bounds: plan.Bounds, Covered: f.counting && plan.Exact}, state: s, plan: plan}
+	if !f.counting {
+		w.SortedBy = plan.SortedBy()
+	}
+	return w
+}
+
+// byUnion is the way by the branches of u, if each has one that looks at less than one for the whole query does.
+func (n *Snapshot) byUnion(u matcher.Union, whole []way, f Find, states []*indexState) (w way, ok bool) {
+	w = way{Way: Way{Uses: UsesUnion}, union: &union{Union: u}}
+	for _, branch := range u.Branches {
+		choices := slices.DeleteFunc(byIndex(branch, f, states), func(b way) bool {
+			return b.plan.Narrowed == 0 && b.state.compiled.Partial() == "" || slices.ContainsFunc(whole, func(w way) bool {
+				return w.state == b.state && w.plan.SameRanges(b.plan)
+			})
+		})
+		if ids, pinned := n.byIDs(branch); pinned {
+			choices = append(choices, ids)
+		}
+		if len(choices) == 0 {
+			return way{}, false
+		}
+		for i := range choices {
+			choices[i].Covered = false // what several branches lead to counts once
+		}
+		w.union.choices = append(w.union.choices, choices)
+	}
+	return w, true
+}
+
+// legs are the ways by an index, or by ids, that the way consists of: of a union one for each branch.
+func (w *way) legs() (legs []*way) {
+	if w.union == nil {
+		return []*way{w}
+	}
+	for _, choices := range w.union.choices {
+		legs = append(legs, &choices[0])
+	}
+	return legs
 }
 
 // usable are the indexes that are ready as of the snapshot, by name.
@@ -92,121 +155,22 @@ func (n *Snapshot) usable(c matcher.CollectionID) (ready []*indexState, err erro
 	}
 	for _, x := range indexes {
 		if s := states[x.ID]; s != nil && s.ready {
-			named := *s
-			named.name, named.compiled = x.Name, x.compiled
-			ready = append(ready, &named)
+			ready = append(ready, s.of(x))
 		}
 	}
 	slices.SortFunc(ready, func(a, b *indexState) int { return cmp.Compare(a.name, b.name) })
 	return ready, nil
 }
 
-// documentsOf guesses how many documents a collection has from what its indexes hold.
-func documentsOf(states []*indexState) int {
-	most := 0
-	for _, s := range states {
-		entries, overflow := s.total()
-		documents := int(entries + overflow)
-		if s.compiled.Partial() != "" {
-			documents *= partialShare
-		}
-		most = max(most, documents)
-	}
-	return most
-}
-
-// What is guessed where counting would take too long: that a partial index holds a tenth of the documents, that keys
-// with one value each leave a tenth of an index, and other bounds a third.
-const (
-	partialShare = 10
-	pointShare   = 10
-	rangeShare   = 3
-)
-
-// countSteps are how many steps are spent on counting entries, of all indexes alike, until one has no more.
-var countSteps = []int{16, 128, 1024}
-
-// weigh puts the ways in order: by cost, then by name.
-func (n *Snapshot) weigh(ways []way, documents int, f Find) error {
-	for i := range ways {
-		w := &ways[i]
-		switch {
-		case w.Uses == UsesScan:
-			w.count = documents
-		case w.plan != nil && w.plan.Narrowed == 0:
-			entries, _ := w.state.total()
-			w.count, w.exact = int(entries), true
-		}
-	}
-	found := false
-	for i := 0; i < len(countSteps) && !found; i++ {
-		for j := range ways {
-			w := &ways[j]
-			if w.plan == nil || w.plan.Narrowed == 0 {
-				continue
-			}
-			var err error
-			if w.count, w.exact, err = n.countEntries(w.state.key, w.plan.Ranges, countSteps[i]); err != nil {
-				return err
-			}
-			if !w.exact {
-				w.guess()
-			}
-			found = found || w.exact
-		}
-	}
-	matching := documents
-	for _, w := range ways {
-		matching = min(matching, w.count)
-	}
-	for i := range ways {
-		ways[i].weigh(matching, f, n.store.log.Partitions()-1)
-	}
-	slices.SortStableFunc(ways, func(a, b way) int {
-		return cmp.Or(cmp.Compare(a.Cost, b.Cost), cmp.Compare(a.Uses, b.Uses), cmp.Compare(a.Index, b.Index))
-	})
-	return nil
-}
-
-// guess sets how many entries there may be in the plan's ranges, at least those that were counted.
-func (w *way) guess() {
-	entries, _ := w.state.total()
-	share := rangeShare
-	if w.plan.Points == w.plan.Narrowed {
-		share = pointShare
-	}
-	w.count = max(w.count, int(entries)/share)
-}
-
-// weigh sets the cost. matching is how many documents the query matches at the most.
-func (w *way) weigh(matching int, f Find, partitions int) {
-	read, spans := w.count, partitions
-	if w.plan != nil {
-		spans *= max(len(w.plan.Ranges), 1)
-	}
-	if f.Limit > 0 && len(w.SortedBy) > 0 {
-		// In each span reading ends once it has as many documents as are wanted, of those that match.
-		wanted := min((f.Skip+f.Limit+1)*spans, w.count)
-		read = min(read, int(float64(wanted)*float64(w.count)/float64(max(matching, 1))))
-	}
-	switch w.Uses {
-	case UsesIndex:
-		_, overflow := w.state.total()
-		w.Cost = 2*(read+int(overflow)) + spans
-	case UsesIDs:
-		w.Cost = 2 * read
-	default:
-		w.Cost = read
-	}
-}
-
 // Explanation says how a query's documents are found.
 type Explanation struct {
 	Chosen   Way   `json:"chosen"`
 	Rejected []Way `json:"rejected,omitempty"`
-	// Examined and Returned are set if the query was executed: documents read, and found.
+	// Examined is set if the query was executed: how many documents were read. So is Returned, how many were found, or of a
+	// count Counted.
 	Examined *int `json:"examined,omitempty"`
 	Returned *int `json:"returned,omitempty"`
+	Counted  *int `json:"counted,omitempty"`
 }
 
 // Explain says how Find would find the documents, and with execute how it went.
@@ -222,6 +186,15 @@ func (n *Snapshot) Explain(ctx context.Context, c matcher.CollectionID, q *match
 	if !execute {
 		return x, nil
 	}
+	if f.counting {
+		var count counter
+		v, err := n.visit(ctx, c, q, f, &count)
+		if err != nil {
+			return x, err
+		}
+		x.Examined, x.Counted = &v.examined, (*int)(&count)
+		return x, nil
+	}
 	r := newResult(n.store.config.Limits, q, f)
 	v, err := n.visit(ctx, c, q, f, r)
 	if err != nil {
@@ -231,4 +204,9 @@ func (n *Snapshot) Explain(ctx context.Context, c matcher.CollectionID, q *match
 	returned := len(docs)
 	x.Examined, x.Returned = &v.examined, &returned
 	return x, err
+}
+
+// ExplainCount says how Count would find what it counts, and with execute how it went.
+func (n *Snapshot) ExplainCount(ctx context.Context, c matcher.CollectionID, q *matcher.Query, execute bool) (Explanation, error) {
+	return n.Explain(ctx, c, q, Find{counting: true}, execute)
 }
