@@ -196,5 +196,8 @@ func (c *call) load() error {
 	if given := c.r.Header.Values("If-None-Match"); len(given) > 0 && etagMatches(strings.Join(given, ","), revision, true) {
 		return c.empty(http.StatusNotModified)
 	}
+	if _, err := query.Decide(document); err != nil { // it may take too much to project
+		return err
+	}
 	return c.json(http.StatusOK, query.AppendDocument(nil, document))
 }

@@ -38,7 +38,7 @@ var problemKinds = []problemKind{
 	{"query-invalid", 400, "The query is not valid", 0, "The filter, sort or fields do not say what they mean; `path` points at the place."},
 	{"operator-unknown", 400, "The operator is unknown", 0, "The detail names the operator and the nearest known one."},
 	{"query-too-large", 400, "The query is too large", 0, "A bound on the size, depth or number of operators of a query was passed."},
-	{"query-too-costly", 400, "The query is too costly for a document", 0, "The filter has more to do for one of the collection's documents than it may (`MaxMatchSteps`, `MaxRegexWork`). A subscription ends with it when such a document is written."},
+	{"query-too-costly", 400, "The query is too costly for a document", 0, "The filter, or the `$elemMatch` of `fields`, has more to do for one of the collection's documents than it may (`MaxMatchSteps`, `MaxRegexWork`). A subscription ends with it when such a document is written."},
 	{"window-too-large", 400, "The window is too large", 0, "skip + limit of a live query, or the documents of a live sort without a limit, passed the bound."},
 	{"result-too-large", 400, "The result is too large", 0, "A live result has more documents, or more bytes, than one may hold; or a query skips more documents than that."},
 	{"position-invalid", 400, "The position is not valid", 0, "A position must be one that this server sent, whole."},

@@ -138,6 +138,16 @@ func TestCostlyDocument(t *testing.T) {
 	for _, call := range []string{"/v1/db/pages", "/v1/db/pages:count"} {
 		s.do("GET", call+heavy, "").problem("query-too-costly")
 	}
+	s.do("PUT", "/v1/db/pages/p2", `{"n":2,"list":["`+strings.Repeat("ab", 5_000)+`x"]}`)
+	costly := queryString("fields", `{"list":{"$elemMatch":{"$regex":"(a|b){1,900}x"}}}`)
+	for _, call := range []string{"/v1/db/pages" + costly, "/v1/db/pages/p2" + costly} {
+		if p := s.do("GET", call, "").problem("query-too-costly"); p.Path != "/fields" || !strings.Contains(p.Detail, "MaxRegexWork") {
+			t.Errorf("%s: %q at %q", call, p.Detail, p.Path)
+		}
+	}
+	if got := s.do("GET", "/v1/db/pages"+costly+"&filter="+url.QueryEscape(`{"n":{"$ne":2}}`), "").want(200).ids(); !slices.Equal(got, []string{"p1"}) {
+		t.Errorf("what the filter does not match is not projected: %v", got)
+	}
 }
 
 // The pages of a query, one after the other, are its whole answer: for any order, skip and limit, and however small

@@ -40,8 +40,8 @@ type collectionIndex struct {
 // filterGroup is one filter and the registered queries that share it.
 type filterGroup struct {
 	collection *collectionIndex
-	key        string // of the filter
-	filter     boundedFilter
+	key        string   // of what decides
+	query      *Query   // one with it
 	ids        []string // where pinned
 	pinned     bool
 	place      int // in collection.scan, if not pinned
@@ -61,10 +61,10 @@ func (e *Engine) Install(c CollectionID, q *Query) Ordinal {
 		index = &collectionIndex{id: c, groups: make(map[string]*filterGroup), byID: make(map[string][]*filterGroup)}
 		e.collections[c] = index
 	}
-	key := q.filterKey()
+	key := q.decisionKey()
 	group := index.groups[key]
 	if group == nil {
-		group = &filterGroup{collection: index, key: key, filter: q.filter, ids: q.ids, pinned: q.pinned}
+		group = &filterGroup{collection: index, key: key, query: q, ids: q.ids, pinned: q.pinned}
 		index.add(group)
 	}
 	o := e.ordinal()
@@ -161,7 +161,7 @@ func (e *Engine) Match(c *Change, hits []Hit) []Hit {
 }
 
 func (g *filterGroup) match(c *Change, hits []Hit) []Hit {
-	before, after, err := g.filter.decideChange(c)
+	before, after, err := g.query.DecideChange(c)
 	if before || after || err != nil {
 		for _, o := range g.members {
 			hits = append(hits, Hit{Query: o, Before: before, After: after, Err: err})

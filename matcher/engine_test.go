@@ -3,8 +3,10 @@ package matcher
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -148,5 +150,29 @@ func BenchmarkEngineMatch(b *testing.B) {
 				hits = e.Match(c, hits[:0])
 			}
 		})
+	}
+}
+
+// Queries of one filter are decided apart where the $elemMatch of a projection may take too much.
+func TestEngineBoundsProjections(t *testing.T) {
+	e := NewEngine()
+	install := func(fields string) Ordinal {
+		q, err := Compile(QuerySpec{Filter: []byte(`{"b":1}`), Fields: []byte(fields)}, Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.Install(1, q)
+	}
+	costly := worstFilters()["elements"]
+	plain, cheap, dear := install(`{"b":1}`), install(`{"a":{"$elemMatch":{"b":2}}}`), install(`{"a":{"$elemMatch":`+strings.TrimSuffix(strings.TrimPrefix(costly.filter, `{"a":{"$elemMatch":`), `}}`)+`}}`)
+	d := testDocument(t, `{"_id":"x","b":1,`+costly.document[1:])
+	failed := map[Ordinal]bool{}
+	for _, hit := range e.Match(&Change{Collection: 1, ID: "x", After: d}, nil) {
+		if failed[hit.Query] = hit.Err != nil; !hit.After && hit.Err == nil {
+			t.Errorf("%d is no match", hit.Query)
+		}
+	}
+	if want := map[Ordinal]bool{plain: false, cheap: false, dear: true}; !maps.Equal(failed, want) {
+		t.Errorf("failed %v, want %v", failed, want)
 	}
 }

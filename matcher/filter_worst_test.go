@@ -96,7 +96,7 @@ func TestMeterAgrees(t *testing.T) {
 		q, d := compileText(t, filter), testDocument(t, text)
 		m := newMeter(d)
 		got := m.match(q.filter.node, d.Root())
-		if err := m.err(); err != nil || got != q.Match(d) {
+		if err := m.err("filter"); err != nil || got != q.Match(d) {
 			t.Fatalf("seed %d: %s accepts %s: %t, but under a meter %t, %v", seed, filter, text, q.Match(d), got, err)
 		}
 		if got {
@@ -113,9 +113,11 @@ func TestLargeDocumentsAreMatched(t *testing.T) {
 	large := worstFilters()["ranges"].document
 	for filter, want := range map[string]bool{
 		`{"a":74999}`: true, `{"a":75000}`: false, `{"b":1,"a":{"$gt":74998}}`: true, `{"a":{"$size":65000}}`: true,
-		`{"a":{"$elemMatch":{"$gt":74998,"$lt":75000}}}`:                                     true,
-		`{"$or":[{"a":-1},{"a":{"$gt":99999}},{"a":{"$lt":0}},{"a":"x"},{"c.a":{"$gt":1}}]}`: false,
-		`{"a":{"$nin":[1,2,"x"]},"a.0":10000,"a.64999":74999}`:                               true,
+		`{"a":{"$elemMatch":{"$gt":74998,"$lt":75000}}}`:                                                                 true,
+		`{"$or":[{"a":-1},{"a":{"$gt":99999}},{"a":{"$lt":0}},{"a":"x"},{"c.a":{"$gt":1}}]}`:                             false,
+		`{"a":{"$nin":[1,2,"x"]},"a.0":10000,"a.64999":74999}`:                                                           true,
+		`{"a.0":10000,"a.1":10001,"a.2":10002,"a.3":10003,"a.4":10004,"a.5":10005,"a.6":{"$ne":1},"a.0.0.0.0.0.0":null}`: false,
+		`{"$or":[{"a.0.0.0.0.0.0.1":1},{"a.0.0.0.0.0.0.2":1},{"a.0.0.0.0.0.0.3":1},{"a.64999":74999}]}`:                  true,
 	} {
 		if got, err := compileText(t, filter).Decide(testDocument(t, large)); err != nil || got != want {
 			t.Errorf("%s: %t, %v", filter, got, err)
@@ -124,6 +126,103 @@ func TestLargeDocumentsAreMatched(t *testing.T) {
 	escaped := testDocument(t, `{"s":"`+strings.Repeat(`\n`, 400_000)+`","n":1}`)
 	if got, err := compileText(t, `{"s":{"$gt":"a"},"n":{"$in":[1,2]},"t":null,"u":{"$ne":"x"}}`).Decide(escaped); err != nil || got {
 		t.Errorf("a long text with escapes: %t, %v", got, err)
+	}
+}
+
+// TestPathWalksAreCounted: of paths with numeric names no less is counted than a walk shows, and no more than spread says.
+func TestPathWalksAreCounted(t *testing.T) {
+	const seed = 7
+	random := rand.New(rand.NewPCG(seed, 1))
+	maker := filterMaker{random}
+	names := []string{"a", "b", "0", "1", "0", ""}
+	several := 0
+	for range 20_000 {
+		text := "a"
+		for range 1 + random.IntN(4) {
+			text += "." + names[random.IntN(len(names)-1)]
+		}
+		p, err := parsePath(text, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value := maker.value(4)
+		if random.IntN(2) == 0 {
+			value = fmt.Sprintf(`[{"0":[%s,%s],"b":%s},[%s,{"1":%s}]]`, value, value, value, value, value)
+		}
+		root := testDocument(t, `{"a":`+value+`}`).Root()
+		for _, leaves := range []bool{true, false} {
+			visits := &countingVisitor{}
+			walk(visits, root, p.segments, leaves)
+			c := walkCounter{most: MaxMatchSteps}
+			if c.walk(root, p.segments); c.steps < visits.n {
+				t.Fatalf("seed %d: %s of %s: %d steps, %d values are shown", seed, text, value, c.steps, visits.n)
+			}
+			if most := 4*len(p.segments) + 4*weight(root)*p.spread(); c.steps > most {
+				t.Fatalf("seed %d: %s of %s: %d steps, more than %d", seed, text, value, c.steps, most)
+			}
+			if visits.n > 3 {
+				several++
+			}
+			if short := (walkCounter{most: c.steps / 2}); c.steps > 3 {
+				if short.walk(root, p.segments); short.steps <= short.most {
+					t.Fatalf("seed %d: %s of %s: %d steps, but %d with a bound of %d", seed, text, value, c.steps, short.steps, short.most)
+				}
+			}
+		}
+	}
+	if several < 1000 {
+		t.Errorf("only %d paths lead to several values: the test says little", several)
+	}
+}
+
+// TestWorstProjectionsAreBounded: the conditions of a projection have the bounds of a filter, for what the filter matches.
+func TestWorstProjectionsAreBounded(t *testing.T) {
+	many := func(n int, f string) string {
+		parts := make([]string, n)
+		for i := range parts {
+			parts[i] = strings.ReplaceAll(f, "#", fmt.Sprint(i+10_000))
+		}
+		return strings.Join(parts, ",")
+	}
+	numbers := `{"_id":"x","n":1,"a":[` + many(60_000, `#`) + `],"b":[` + many(4_000, `#`) + `]}`
+	decimals := `{"_id":"x","n":1,"a":[` + many(30_000, `{"$numberDecimal":"#"}`) + `]}`
+	texts := `{"_id":"x","n":1,"a":[` + many(40_000, `"ébène #"`) + `]}`
+	objects := `{"_id":"x","n":1,"a":[` + many(60_000, `{}`) + `]}`
+	for name, test := range map[string]struct {
+		fields, document, bound string // "" is none
+	}{
+		"values":   {`{"a":{"$elemMatch":{"$in":[` + many(1900, `#.5`) + `]}}}`, decimals, "MaxMatchSteps"},
+		"objects":  {`{"a":{"$elemMatch":{"$or":[` + many(1500, `{"b#":1}`) + `]}}}`, objects, "MaxMatchSteps"},
+		"patterns": {`{"a":{"$elemMatch":{"$regex":"(a|é){1,900}x"}}}`, texts, "MaxRegexWork"},
+		"few":      {`{"a":{"$elemMatch":{"$gt":1,"$lt":0}},"b":{"$elemMatch":{"$gt":13998}}}`, numbers, ""},
+		"small":    {`{"b":{"$elemMatch":{"$gt":13998}}}`, numbers, ""},
+		"other":    {`{"a":1,"b":{"$slice":5}}`, numbers, ""},
+		"no array": {`{"n":{"$elemMatch":{"$or":[` + many(1500, `{"b#":1}`) + `]}}}`, numbers, ""},
+	} {
+		d := testDocument(t, test.document)
+		compile := func(filter string) *Query {
+			q, err := Compile(QuerySpec{Filter: []byte(filter), Fields: []byte(test.fields)}, Limits{})
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			return q
+		}
+		q := compile(`{"n":1}`)
+		matches, err := q.Decide(d)
+		var bad *Error
+		switch {
+		case test.bound == "":
+			if !matches || err != nil {
+				t.Errorf("%s: %t, %v", name, matches, err)
+			}
+		case !errors.As(err, &bad) || matches:
+			t.Errorf("%s: %t, %v", name, matches, err)
+		case bad.Code != CodeQueryTooCostly || bad.Path != "/fields" || !strings.Contains(bad.Detail, test.bound):
+			t.Errorf("%s: %s at %q: %s", name, bad.Code, bad.Path, bad.Detail)
+		}
+		if matches, err := compile(`{"n":2}`).Decide(d); matches || err != nil {
+			t.Errorf("%s, of a document that does not match: %t, %v", name, matches, err)
+		}
 	}
 }
 

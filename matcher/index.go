@@ -14,6 +14,10 @@ const (
 	MaxIndexBytesPerDocument   = 64 << 10 // of the entries of one document in one index
 )
 
+// IndexVersion says by which rules entries are made. Whatever could give a document other entries in some index, a bound or a
+// count of steps included, adds 1 to it: a node then builds its indexes anew.
+const IndexVersion = 2
+
 // IndexSpec is an index as a client defined it. Both are JSON texts.
 type IndexSpec struct {
 	Keys    []byte // [["author",1],["date",-1]], {"author":1,"date":-1} or "author,-date"
@@ -27,9 +31,10 @@ type IndexSpec struct {
 // that entries with equal values are in the order of `_id`.
 type Index struct {
 	keys    []sortKey
-	partial *node // nil: every document is in the index
+	partial *boundedFilter // nil: every document is in the index
 	normal  string
-	text    string // normal form of partial, "" for none
+	text    string           // normal form of partial, "" for none
+	texts   map[*node]string // of partial and its parts
 }
 
 // CompileIndex checks and compiles an index. An error's Path is a JSON pointer into the spec as an object of keys and
@@ -59,7 +64,8 @@ func CompileIndex(spec IndexSpec, limits Limits) (*Index, error) {
 		}
 		if form.node.op != opTrue {
 			shareSteps(form.node)
-			x.partial, x.text = form.node, form.text
+			bounded := boundFilter(form.node)
+			x.partial, x.text, x.texts = &bounded, form.text, partTexts(form.node)
 		}
 	}
 	x.normal = string(appendNormalSort(nil, x.keys))
@@ -97,13 +103,11 @@ func (x *Index) Paths() (paths []string) {
 	return paths
 }
 
-// Holds reports whether d is in the index: whether the partial filter accepts it.
-func (x *Index) Holds(d *Document) bool { return x.partial == nil || x.partial.match(d.Root()) }
-
 // IndexEntries is what one document has in one index. It is filled by Index.Entries and reused from call to call.
 type IndexEntries struct {
-	// Overflow says that the document has more or longer entries than the index takes: it has none, and every search
-	// has to look at it.
+	// Overflow says that the document has more or longer entries than the index takes, or that the partial filter has more
+	// to do for it than a filter may (MaxMatchSteps, MaxRegexWork): it has none, and every search has to look at it. That
+	// depends on its text and on constants alone, so every node and every replay finds the same.
 	Overflow bool
 	// Multikey has bit k set if key k leads to or through an array, so that one document may have several values.
 	Multikey uint64
@@ -131,8 +135,14 @@ func (e *IndexEntries) Reset() {
 // have several values each, every combination is an entry.
 func (x *Index) Entries(e *IndexEntries, d *Document) {
 	e.Reset()
-	if d == nil || !x.Holds(d) {
+	if d == nil {
 		return
+	}
+	if x.partial != nil {
+		holds, err := x.partial.decide(d)
+		if e.Overflow = err != nil; !holds || err != nil {
+			return
+		}
 	}
 	root := d.Root()
 	for k := range x.keys {

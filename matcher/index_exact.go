@@ -7,7 +7,7 @@ func (q *Query) MatchesAll() bool { return q.filter.op == opTrue }
 
 // findExact finds whether the plan is Exact: each part of the filter is one that all documents of the index meet, or is
 // about a narrowed key and all that its ranges say.
-func (p *IndexPlan) findExact(q *Query, multikey uint64) {
+func (p *IndexPlan) findExact(q *Query, multikey uint64, implies *implication) {
 	if p.widened || p.mayRepeat(multikey) {
 		return
 	}
@@ -17,7 +17,7 @@ func (p *IndexPlan) findExact(q *Query, multikey uint64) {
 		return
 	}
 	p.Exact = !slices.ContainsFunc(filter.conjuncts(), func(part *node) bool {
-		return !p.saysAll(q, part, multikey) && (p.index.partial == nil || !q.implies(p.index.partial, part))
+		return !p.saysAll(q, part, multikey) && (p.index.partial == nil || !implies.holds(p.index.partial.node, part))
 	})
 }
 

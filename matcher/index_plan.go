@@ -67,7 +67,8 @@ func (p *IndexPlan) SortedBy() (paths []string) {
 // Plan says how the index serves q; ok is false where it cannot: the partial filter leaves out documents that q may
 // match, or the index neither narrows nor orders nor counts. multikey has the bits of all documents ever indexed.
 func (x *Index) Plan(q *Query, multikey uint64) (plan *IndexPlan, ok bool) {
-	if x.partial != nil && !q.implies(q.filter.node, x.partial) {
+	implies := implication{collated: q.collation != nil, known: x.texts}
+	if x.partial != nil && !implies.holds(q.filter.node, x.partial.node) {
 		return nil, false
 	}
 	p := &IndexPlan{index: x, Ranges: []IndexRange{{}}, Repeats: multikey != 0}
@@ -78,7 +79,7 @@ func (x *Index) Plan(q *Query, multikey uint64) (plan *IndexPlan, ok bool) {
 		}
 	}
 	p.order(q, multikey)
-	p.findExact(q, multikey)
+	p.findExact(q, multikey, &implies)
 	return p, p.Exact || p.Finds()
 }
 
@@ -264,33 +265,4 @@ func (p *IndexPlan) entryPrefix(r IndexRange, key []byte) (prefix []byte, ok boo
 		prefix = append(prefix, id...)
 	}
 	return prefix, true
-}
-
-// implies reports whether every document that a part of the query's filter accepts is accepted by a partial filter; both
-// are in normal form. It may say no where it cannot tell.
-func (q *Query) implies(filter, partial *node) bool {
-	if filter.op == opFalse {
-		return true
-	}
-	if partial.op == opAnd {
-		return !slices.ContainsFunc(partial.children, func(part *node) bool { return !q.implies(filter, part) })
-	}
-	if filter.op == opOr {
-		return !slices.ContainsFunc(filter.children, func(branch *node) bool { return !q.implies(branch, partial) })
-	}
-	// Under a collation the same text may accept more, and with more steps as well.
-	same := func(n *node) bool {
-		return q.collation == nil && normalize(n).text == normalize(partial).text && slices.Equal(stepsOf(n), stepsOf(partial))
-	}
-	if same(filter) || filter.op == opAnd && slices.ContainsFunc(filter.children, same) {
-		return true
-	}
-	if len(partial.path.segments) == 0 {
-		return false
-	}
-	inner, ok := partial.acceptedSurely()
-	if !ok {
-		return false
-	}
-	return slices.ContainsFunc(filter.bounds(partial.path, nil), func(set intervals) bool { return set.within(inner) })
 }

@@ -414,6 +414,40 @@ func TestIndexEntryBounds(t *testing.T) {
 	}
 }
 
+// A document that a partial filter has too much to do for is an overflow, however it came to be: what counts is its text.
+func TestIndexPartialIsBounded(t *testing.T) {
+	costly := worstFilters()["ranges"]
+	x := compileIndex(t, `"b"`, costly.filter)
+	var e IndexEntries
+	composed := func(user string) *Document {
+		d, err := Compose(Metadata{ID: "x", Revision: Revision{Generation: 1, WriteID: WriteID{1}}}, testDocument(t, user).Root(), Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	for _, test := range []struct {
+		document string
+		overflow bool
+		entries  int
+	}{
+		{costly.document, true, 0},
+		{strings.Replace(costly.document, `"a":`, `"c":`, 1), false, 0}, // large, but the filter has nothing to do
+		{`{"a":999999,"b":20000}`, false, 1},
+		{`{"a":[1,2,3],"b":20000}`, false, 0},
+	} {
+		d := composed(test.document)
+		for _, d := range []*Document{d, testDocument(t, string(d.Text()))} {
+			if x.Entries(&e, d); e.Overflow != test.overflow || e.Len() != test.entries {
+				t.Errorf("%.60s...: overflow %v, %d entries", test.document, e.Overflow, e.Len())
+			}
+		}
+	}
+	if x.Entries(&e, nil); e.Overflow || e.Len() > 0 {
+		t.Error("no document has entries")
+	}
+}
+
 func TestIndexRefusals(t *testing.T) {
 	nine := `"a,b,c,d,e,f,g,h,i"`
 	for _, test := range []struct{ keys, partial, code, path string }{

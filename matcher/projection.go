@@ -10,7 +10,11 @@ import (
 // names the fields that are shown or those that are left out. Of the metadata fields only `_id` is shown unless others
 // are named. Arrays can be cut to a slice, or to the first element that a condition accepts. It is immutable. A nil
 // *Projection shows everything.
-type Projection struct{ root *projectionNode }
+type Projection struct {
+	root    *projectionNode
+	matches []*projectionNode // fields of the root with $elemMatch
+	work    filterWork        // of all of those
+}
 
 // projectionNode is one name of a dotted path. One without children is the end of a path: it is the whole field, or
 // what slice or first leave of it.

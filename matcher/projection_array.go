@@ -71,16 +71,44 @@ func (p *projectionParser) elementMatch(v Value, at *place) (*elementMatch, erro
 	return &elementMatch{compiled.op == opElemMatchObject, normalize(compiled.children[0])}, nil
 }
 
+// check is an error where the conditions of $elemMatch take more for d than a filter may: MaxMatchSteps and MaxRegexWork, for
+// all of them together. What shows d looks for its elements again, once or twice, so a query asks this of what it matches.
+func (p *Projection) check(d *Document) error {
+	if p == nil || len(p.matches) == 0 || p.work.isCheapFor(d) {
+		return nil
+	}
+	m := newMeter(d)
+	for _, n := range p.matches {
+		m.first(n.first, d.Field(n.name))
+	}
+	return m.err("fields")
+}
+
+// first goes the way of find under the meter.
+func (m *meter) first(of *elementMatch, array Value) {
+	if array.Kind() != KindArray {
+		return
+	}
+	m.steps -= array.Len()
+	for e := array.First(); e.Exists() && !m.over(); e = e.Next() {
+		if of.enters(e) && m.match(of.accepts.node, e) {
+			return
+		}
+	}
+}
+
+func (m *elementMatch) enters(e Value) bool {
+	kind := e.Kind()
+	return !m.objects || kind == KindObject || kind == KindArray
+}
+
 // find is the first element that is shown, missing if there is none.
 func (m *elementMatch) find(v Value) Value {
 	if v.Kind() != KindArray {
 		return Value{}
 	}
 	for e := v.First(); e.Exists(); e = e.Next() {
-		if kind := e.Kind(); m.objects && kind != KindObject && kind != KindArray {
-			continue
-		}
-		if m.accepts.node.match(e) {
+		if m.enters(e) && m.accepts.node.match(e) {
 			return e
 		}
 	}

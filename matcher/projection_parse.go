@@ -229,7 +229,14 @@ func (p *projectionParser) build() (*Projection, error) {
 	if id && root.child([]byte(fieldID)) == nil {
 		root.add(&projectionNode{name: fieldID})
 	}
-	return &Projection{root: root}, nil
+	made := &Projection{root: root}
+	for _, c := range root.children {
+		if c.first != nil {
+			made.matches = append(made.matches, c)
+			made.work.add(c.first.accepts.node)
+		}
+	}
+	return made, nil
 }
 
 // excludes decides by the first field of the user's that is shown or left out; $slice alone decides nothing.

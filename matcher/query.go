@@ -135,14 +135,27 @@ func checkCount(name string, n int) error {
 func (q *Query) Match(d *Document) bool { return q.filter.match(d.Root()) }
 
 // Decide is Match where others wait for the answer: it is an error of code CodeQueryTooCostly where d takes more than
-// MaxMatchSteps or MaxRegexWork.
+// MaxMatchSteps or MaxRegexWork, or where it matches and the projection's $elemMatch takes more.
 func (q *Query) Decide(d *Document) (matches bool, err error) {
-	return q.filter.decide(d)
+	if matches, err = q.filter.decide(d); matches {
+		err = q.projection.check(d)
+	}
+	return matches && err == nil, err
 }
 
 // DecideChange is Decide for both images of a change; an absent one does not match.
 func (q *Query) DecideChange(c *Change) (before, after bool, err error) {
-	return q.filter.decideChange(c)
+	if c.Before != nil {
+		if before, err = q.Decide(c.Before); err != nil {
+			return false, false, err
+		}
+	}
+	if c.After != nil {
+		if after, err = q.Decide(c.After); err != nil {
+			return false, false, err
+		}
+	}
+	return before, after, nil
 }
 
 // Ordered reports whether the query has a sort, a skip, a limit or a $near: its live result is a window.
@@ -203,12 +216,16 @@ func (q *Query) Key(c CollectionID) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// filterKey names the filter with all that it means by: queries with the same one accept the same documents.
-func (q *Query) filterKey() string {
-	if q.collation == nil {
-		return q.filterText
+// decisionKey names all that Decide goes by: queries with the same one decide alike.
+func (q *Query) decisionKey() string {
+	key := q.filterText
+	if q.collation != nil {
+		key += q.collation.text
 	}
-	return q.filterText + q.collation.text
+	if q.projection != nil && len(q.projection.matches) > 0 {
+		key += q.projection.Normal()
+	}
+	return key
 }
 
 // IDs returns the `_id`s that the filter pins by equality or $in, sorted, if it does. pinned without ids means that no

@@ -241,7 +241,7 @@ func TestDamagedBackups(t *testing.T) {
 	refused("half a manifest", ErrBackupDamaged)
 	write(t, manifest, []byte(strings.Replace(string(good), `"version": 1`, `"version": 2`, 1)))
 	refused("a newer version", ErrFormat)
-	write(t, manifest, []byte(strings.Replace(string(good), `"format": 1`, `"format": 2`, 1)))
+	write(t, manifest, []byte(strings.Replace(string(good), fmt.Sprintf(`"format": %d`, FolderFormat), fmt.Sprintf(`"format": %d`, FolderFormat+1), 1)))
 	refused("of a newer data folder", ErrFormat)
 	write(t, manifest, []byte(strings.Replace(string(good), `"path": "state/`, `"path": "../state/`, 1)))
 	refused("a file outside", ErrBackupDamaged)

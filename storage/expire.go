@@ -108,6 +108,13 @@ type expiry struct {
 	due        *matcher.Query
 }
 
+// isDue reports whether a document's time has come. One that the index's filter has too much to do for stays: whether the
+// filter accepts it is not known.
+func (e expiry) isDue(d *matcher.Document) bool {
+	due, err := e.due.Decide(d)
+	return due && err == nil
+}
+
 // stands reports whether the index is still there: one that was dropped, or means something else now, deletes no more.
 func (x *Expirer) stands(e expiry) bool {
 	c, _ := x.store.published.Load().catalog.byID.get(e.collection.ID)
@@ -176,7 +183,7 @@ func (x *Expirer) deleteAll(ctx context.Context, e expiry, documents []*matcher.
 func (x *Expirer) delete(ctx context.Context, e expiry, id string) (deleted bool, err error) {
 	written, err := x.store.Update(ctx, Update{Collection: e.collection, ID: id,
 		Compute: func(current *matcher.Document, _ matcher.WriteID) (Image, error) {
-			return Image{Unchanged: current == nil || !e.due.Match(current) || !x.stands(e)}, nil
+			return Image{Unchanged: current == nil || !e.isDue(current) || !x.stands(e)}, nil
 		}})
 	if errors.Is(err, ErrCollectionChanged) {
 		return false, nil

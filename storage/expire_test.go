@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -160,4 +161,62 @@ func TestExpireEndsWithItsIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone("dropped")
+}
+
+// A document that the index's filter has too much to do for is kept, is found by every search, and keeps nothing else from
+// being deleted or written.
+func TestExpireKeepsWhatIsTooCostly(t *testing.T) {
+	eachKind(t, 0, func(t *testing.T, r *rig, rng *rand.Rand) {
+		if r.unruly() {
+			t.Skip("an unruly log may lose a write")
+		}
+		c := r.collection("pages")
+		zero := int64(0)
+		var conditions, numbers []string
+		for i := range 600 {
+			conditions = append(conditions, fmt.Sprintf(`{"a":{"$gt":%d},"b":{"$gt":%d}}`, 100_000+i, i))
+		}
+		for i := range 30_000 {
+			numbers = append(numbers, fmt.Sprint(i))
+		}
+		costly := `,"b":0,"a":[` + strings.Join(numbers, ",") + `]`
+		ttl := IndexDefinition{
+			Name: "ttl", Keys: []byte(`"at"`), Partial: []byte(`{"$nor":[` + strings.Join(conditions, ",") + `]}`), ExpireAfterSeconds: &zero,
+		}
+		set := func(id, fields string) {
+			t.Helper()
+			if err := r.set(t.Context(), c, id, fields); err != nil {
+				t.Fatal(err)
+			}
+		}
+		set("before", `{"at":{"$date":1000}`+costly+`}`) // the build comes to it
+		set("small", `{"at":{"$date":1000},"b":0}`)
+		if _, _, err := r.store.PutIndex(t.Context(), testApp, "pages", ttl); err != nil {
+			t.Fatal(err)
+		}
+		r.built(c)
+		set("after", `{"at":{"$date":1000}`+costly+`}`)
+		set("became", `{"at":{"$date":1000},"b":0}`)
+		set("became", `{"at":{"$date":1000}`+costly+`}`)
+		set("was", `{"at":{"$date":1000}`+costly+`}`)
+		set("was", `{"at":{"$date":2000},"b":0}`)
+		r.settle()
+		r.checkIndexes(c)
+		if status := r.index("pages"); status.Overflow != 3 || status.Entries != 2 {
+			t.Fatalf("%d of overflow, %d entries", status.Overflow, status.Entries)
+		}
+		if rng.IntN(2) == 0 {
+			r.crash(rng)
+		} else {
+			r.end()
+		}
+		r.start()
+		c, _ = r.store.Collection(testApp, "pages")
+		r.checkIndexes(c)
+		x := NewExpirer(r.store, ExpirerConfig{Now: func() time.Time { return time.UnixMilli(3000) }})
+		if n, err := x.expire(t.Context(), 10); err != nil || n != 2 || len(r.all(c)) != 3 {
+			t.Fatalf("%d deleted, %v, %d are left, not the costly ones", n, err, len(r.all(c)))
+		}
+		r.checkIndexes(c)
+	})
 }

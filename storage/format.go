@@ -15,7 +15,7 @@ import (
 // FolderFormat is the format of a data folder as a whole. It grows whenever something in the folder is written in a way
 // that the program before would misread or refuse: a segment, a record, a control record, a key or value of the state,
 // Pebble's own files.
-const FolderFormat = 1
+const FolderFormat = 2
 
 // FormatFile is the file of a data folder that states its format. A folder without it, made before there was one, has
 // format 1.

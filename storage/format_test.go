@@ -26,14 +26,14 @@ func TestFolderFormat(t *testing.T) {
 	}
 	name := filepath.Join(data, FormatFile)
 	text, err := os.ReadFile(name)
-	if err != nil || string(text) != "freshet data folder, format 1\n" {
+	if err != nil || string(text) != "freshet data folder, format 2\n" {
 		t.Fatalf("%q, %v", text, err)
 	}
 	if err := errors.Join(CheckFormat(data), WriteFormat(data), CheckFormat(data)); err != nil {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
-		"freshet data folder, format 2\n":       "has format 2, this program reads up to 1",
+		"freshet data folder, format 3\n":       "has format 3, this program reads up to 2",
 		"freshet data folder, format 4000000\n": "format 4000000",
 		"freshet data folder, format 0\n":       "states no format",
 		"freshet data folder, format -1\n":      "states no format",

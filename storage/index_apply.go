@@ -3,6 +3,7 @@ package storage
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -32,11 +33,15 @@ func newIndexer(partitions int, metrics *Metrics) *indexer {
 	}
 }
 
-// load takes the states that Pebble has, once the catalog is there.
-func (x *indexer) load(r pebble.Reader, c *catalog) error {
-	states, err := readIndexStates(r, 0)
+// load takes the states that Pebble has, once the catalog is there. What was built by other rules is deleted, and built anew:
+// before anything is applied, because what a change takes away is found by the rules of today.
+func (x *indexer) load(db *pebble.DB, c *catalog) error {
+	states, err := readIndexStates(db, 0)
 	if err != nil {
 		return err
+	}
+	if err := x.renew(db, states); err != nil {
+		return fmt.Errorf("begin an index anew: %w", err)
 	}
 	for _, s := range states {
 		collection, _ := c.byID.get(s.key.collection)
@@ -46,6 +51,25 @@ func (x *indexer) load(r pebble.Reader, c *catalog) error {
 		}
 		s.name, s.compiled = collection.Indexes[i].Name, collection.Indexes[i].compiled
 		x.add(s)
+	}
+	return nil
+}
+
+// renew empties the stale indexes. It is durable with what is applied next; a crash before that finds them stale again.
+func (x *indexer) renew(db *pebble.DB, states []*indexState) error {
+	for _, s := range states {
+		if !s.stale {
+			continue
+		}
+		s.stale, s.counts = false, make([]indexCount, x.partitions)
+		b := db.NewBatch()
+		err := errors.Join(x.dropToBatch(b, s.key), b.Set(appendIndexStateKey(nil, s.key), s.append(nil), nil))
+		if err == nil {
+			err = b.Commit(pebble.NoSync)
+		}
+		if err = errors.Join(err, b.Close()); err != nil {
+			return err
+		}
 	}
 	return nil
 }

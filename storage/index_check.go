@@ -62,7 +62,7 @@ func (x *indexCheck) document(key []byte, d *matcher.Document) {
 	c := matcher.CollectionID(binary.BigEndian.Uint32(key[3:]))
 	k := documentKey{c, int(binary.BigEndian.Uint16(key[1:])), d.ID()}
 	for _, s := range x.indexes[c] {
-		if !s.covers(k) {
+		if s.stale || !s.covers(k) {
 			continue
 		}
 		s.compiled.Entries(&x.entries, d)
@@ -87,11 +87,14 @@ func (x *indexCheck) entry(key, value []byte) error {
 	}
 	k := indexKey{matcher.CollectionID(binary.BigEndian.Uint32(key[3:])), binary.BigEndian.Uint32(key[7:])}
 	for _, s := range x.indexes[k.collection] {
-		if s.key == k {
+		if s.key != k {
+			continue
+		}
+		if !s.stale { // or it is built anew by the next start
 			s.missing--
 			s.sum -= maphash.Bytes(x.seed, key)
-			return nil
 		}
+		return nil
 	}
 	return fmt.Errorf("it is of an index that does not exist")
 }

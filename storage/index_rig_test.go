@@ -500,3 +500,54 @@ func (r *rig) index(collection string) IndexStatus {
 	}
 	return list[0]
 }
+
+// An index whose entries were made by other rules is built anew, however often the process ends before that is done.
+func TestStaleIndexIsBuiltAnew(t *testing.T) {
+	data := t.TempDir()
+	r := diskRig(t, data, 2)
+	c := r.collection("pages")
+	w := world{rand.New(rand.NewPCG(3, 1))}
+	for i := range 60 {
+		if err := r.set(t.Context(), c, fmt.Sprintf("id%d", i), w.document()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"rank", "a"} {
+		if _, _, err := r.store.PutIndex(t.Context(), testApp, "pages", IndexDefinition{Name: name, Keys: []byte(`"` + name + `"`)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.built(c)
+	spoil := func() {
+		t.Helper()
+		states, err := readIndexStates(r.store.db, c.ID)
+		if err != nil || len(states) != 2 {
+			t.Fatal(len(states), err)
+		}
+		raw := states[0].append(nil)
+		raw[0] = matcher.IndexVersion - 1
+		other := append(appendIndexKey(nil, states[0].key, 1), tagEntry, 'x', 'i', 'd', '1')
+		err = errors.Join(r.store.db.Set(appendIndexStateKey(nil, states[0].key), raw, pebble.NoSync), r.store.db.Set(other, []byte{3}, pebble.NoSync))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		spoil()
+		r.end()
+		r.start()
+		if err := r.set(t.Context(), c, "id7", w.document()); err != nil {
+			t.Fatal(err)
+		}
+		r.built(c)
+		if all := r.store.Metrics().IndexDocumentsBuilt.Load(); all < 50 || all > 70 {
+			t.Errorf("%d documents were read, not those of one index", all)
+		}
+		r.checkIndexes(c)
+	}
+	spoil()
+	r.shut()
+	if report := mustCheck(t, data); report.ProblemCount > 0 || report.Indexes != 2 {
+		t.Errorf("a check of an index by other rules: %d indexes, %q", report.Indexes, report.Problems)
+	}
+}

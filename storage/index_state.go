@@ -22,6 +22,7 @@ type indexState struct {
 	name     string
 	compiled *matcher.Index
 
+	stale     bool // its entries were made by other rules (matcher.IndexVersion): nothing else of it is known
 	ready     bool
 	cursor    documentKey // while it is built: documents up to it, in order of log partition and id, are in the index
 	documents uint64      // that the build has read
@@ -52,16 +53,14 @@ func (s *indexState) total() (entries, overflow uint64) {
 	return entries, overflow
 }
 
-const indexStateVersion = 1
-
-// append encodes the state: version:u8 ready:u8 multikey:u64 documents:u64 cursor partition:u16 log partitions:u16, for
+// append encodes the state: matcher.IndexVersion:u8 ready:u8 multikey:u64 documents:u64 cursor partition:u16 log partitions:u16, for
 // each of those entries:u64 overflow:u64, then the cursor's id.
 func (s *indexState) append(dst []byte) []byte {
 	ready := byte(0)
 	if s.ready {
 		ready = 1
 	}
-	dst = append(dst, indexStateVersion, ready)
+	dst = append(dst, matcher.IndexVersion, ready)
 	dst = binary.BigEndian.AppendUint64(dst, s.multikey)
 	dst = binary.BigEndian.AppendUint64(dst, s.documents)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(s.cursor.partition))
@@ -77,8 +76,11 @@ const indexStateBytes = 1 + 1 + 8 + 8 + 2 + 2
 
 func parseIndexState(key indexKey, raw []byte) (*indexState, error) {
 	damaged := fmt.Errorf("read the state of an index: it is damaged")
-	if len(raw) < indexStateBytes || raw[0] != indexStateVersion {
+	if len(raw) < indexStateBytes || raw[0] > matcher.IndexVersion {
 		return nil, damaged
+	}
+	if raw[0] < matcher.IndexVersion {
+		return &indexState{key: key, stale: true}, nil
 	}
 	s := &indexState{key: key, ready: raw[1] == 1}
 	s.multikey = binary.BigEndian.Uint64(raw[2:])
