@@ -3,15 +3,28 @@ package gateway
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/freshetdb/freshet/matcher"
 	"github.com/freshetdb/freshet/storage"
 )
 
-// indexNames are the fields of an index's definition. unique is known so that its refusal can say what to do.
-var indexNames = []string{"name", "keys", "partial", "expireAfterSeconds", "unique"}
+// indexNames are the fields of an index's definition.
+var indexNames = []string{"name", "keys", "partial", "expireAfterSeconds"}
+
+// foreignIndexNames are what MongoDB has in a definition and this server has not: what to do instead.
+var foreignIndexNames = map[string]string{
+	"unique": "Only _id is unique, because each write is decided from its own document's past alone. " +
+		"Claim the value as the _id of a document of its own (insert it with If-None-Match: *) before you use it.",
+	"sparse":                  `Use "partial" with the field, such as {"email":{"$exists":true}}.`,
+	"partialFilterExpression": `It is called "partial" here.`,
+	"background":              "Every index is built beside the writes; leave it out.",
+	"collation":               "Entries compare strings by their bytes, and queries with a collation do without them; leave it out.",
+}
 
 // indexBody is an index as clients see it.
 type indexBody struct {
@@ -98,6 +111,9 @@ func (c *call) indexNotFound() error {
 	if nearest := matcher.Nearest(c.route.id, names); nearest != "" {
 		return &Problem{Code: "index-not-found", Detail: detail + "; did you mean " + strconv.Quote(nearest) + "?"}
 	}
+	if len(names) > 0 {
+		return &Problem{Code: "index-not-found", Detail: detail + "; its indexes are " + strings.Join(names, ", ") + "."}
+	}
 	return &Problem{Code: "index-not-found", Detail: detail + "."}
 }
 
@@ -156,13 +172,14 @@ func (c *call) dropIndex() error {
 
 // readIndex reads a definition. What the keys and the filter mean is the store's to check.
 func readIndex(text []byte) (d storage.IndexDefinition, err error) {
-	in, err := jsonInput(text, indexNames)
+	in, err := jsonInput(text, indexNames, slices.Collect(maps.Keys(foreignIndexNames))...)
 	if err != nil {
 		return d, err
 	}
-	if in.boolean("unique", false) {
-		return d, &Problem{Code: "option-unsupported", Path: "/unique", Detail: "Only _id is unique, because each write is decided from its own document's past alone. " +
-			"Claim the value as the _id of a document of its own (insert it with If-None-Match: *) before you use it."}
+	for _, name := range slices.Sorted(maps.Keys(foreignIndexNames)) {
+		if value := in.json(name); value != nil && string(value) != "false" {
+			return d, &Problem{Code: "option-unsupported", Path: pointer(name), Detail: foreignIndexNames[name]}
+		}
 	}
 	d.Name = in.text("name")
 	d.Keys, d.Partial = in.json("keys"), in.json("partial")

@@ -102,6 +102,12 @@ func TestIndexesInSettings(t *testing.T) {
 	if p := s.do("PUT", "/v1/db/pages", `{"indexes":[{"name":"a","keys":"a"},{"name":"c","keys":[]}]}`).problem("index-invalid"); p.Path != "/indexes/1/keys" {
 		t.Errorf("%+v", p)
 	}
+	if p := s.do("PUT", "/v1/db/pages", `{"indexes":[{"name":"a","keys":"a"},{"name":"a","keys":"b"}]}`).problem("index-invalid"); p.Path != "/indexes/1/name" {
+		t.Errorf("a name that stands twice: %+v", p)
+	}
+	if p := s.do("PUT", "/v1/db/pages", `{"indexes":[{"keys":"a"}]}`).problem("index-invalid"); p.Path != "/indexes/0/name" || !strings.Contains(p.Detail, "missing") {
+		t.Errorf("no name: %+v", p)
+	}
 	s.do("PUT", "/v1/db/pages", `{"indexes":7}`).problem("field-invalid")
 }
 
@@ -113,12 +119,14 @@ func TestIndexRefusals(t *testing.T) {
 		{"x", `{}`, "index-invalid", "/keys", "missing"},
 		{"x", `{"keys":"a,b,c,d,e,f,g,h,i"}`, "index-invalid", "/keys", "MaxIndexKeys"},
 		{"x", `{"keys":"_id"}`, "index-invalid", "/keys", "leave it out"},
-		{"x", `{"keys":{"a":"text"}}`, "query-invalid", "/keys/a", "direction"},
+		{"x", `{"keys":{"a":"text"}}`, "index-invalid", "/keys/a", "direction"},
 		{"x", `{"keys":"a","partial":{"a":{"$foo":1}}}`, "operator-unknown", "/partial/a/$foo", ""},
 		{"x", `{"keys":"a,b","expireAfterSeconds":1}`, "index-invalid", "/expireAfterSeconds", "one key"},
 		{"x", `{"keys":"a","expireAfterSeconds":-1}`, "field-invalid", "/expireAfterSeconds", ""},
 		{"x", `{"keys":"a","unique":true}`, "option-unsupported", "/unique", "_id of a document of its own"},
-		{"x", `{"keys":"a","sparse":true}`, "field-unknown", "/sparse", ""},
+		{"x", `{"keys":"a","sparse":true}`, "option-unsupported", "/sparse", "partial"},
+		{"x", `{"keys":"a","partialFilterExpression":{"a":1}}`, "option-unsupported", "/partialFilterExpression", "partial"},
+		{"x", `{"keys":"a","spars":true}`, "field-unknown", "/spars", "partial"},
 		{"x", `{"keys":"a","name":"y"}`, "field-invalid", "/name", "URL"},
 		{"9", `{"keys":"a"}`, "index-invalid", "/name", "letter"},
 	} {

@@ -45,14 +45,15 @@ func urlInput(rawQuery string, known []string) (*input, error) {
 	return in, nil
 }
 
-// jsonInput reads the fields of a JSON object and refuses those that are not known (invariant 2).
-func jsonInput(text []byte, known []string) (*input, error) {
+// jsonInput reads the fields of a JSON object and refuses those that are not known (invariant 2). What is foreign is read,
+// for the caller to refuse with better words, but is not offered to anybody.
+func jsonInput(text []byte, known []string, foreign ...string) (*input, error) {
 	fields, err := decodeObject(text)
 	if err != nil {
 		return nil, err
 	}
 	for name := range fields {
-		if !slices.Contains(known, name) {
+		if !slices.Contains(known, name) && !slices.Contains(foreign, name) {
 			return nil, unknownName("field-unknown", "field", name, known)
 		}
 	}

@@ -9,7 +9,7 @@ type Explanation struct {
 	Window    *ExplainWindow  `json:"window,omitempty"`    // ordered queries only
 	Fields    json.RawMessage `json:"fields,omitempty"`    // the projection in normal form
 	Collation json.RawMessage `json:"collation,omitempty"` // in normal form, with the version of its tables
-	FoundBy   string          `json:"foundBy"`             // FoundByID or FoundByScan
+	FoundBy   string          `json:"foundBy"`             // how a change finds the query: FoundByID or FoundByScan
 	IDs       []string        `json:"ids,omitempty"`       // FoundByID: the documents that can match
 }
 
@@ -21,10 +21,10 @@ type ExplainWindow struct {
 	Error string `json:"error,omitempty"` // why the query cannot be live
 }
 
-// How a query finds its documents, and a change its queries.
+// How a change finds a query that is live. (How a query finds its documents, a storage knows.)
 const (
-	FoundByID   = "ids"  // the filter pins `_id`s: only these are looked at
-	FoundByScan = "scan" // every document, and for every change of the collection, is evaluated
+	FoundByID   = "ids"  // the filter pins `_id`s: only changes of these are looked at
+	FoundByScan = "scan" // every change of the collection is evaluated
 )
 
 // Explain says how the query is understood, found and matched.

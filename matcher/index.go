@@ -47,7 +47,7 @@ func CompileIndex(spec IndexSpec, limits Limits) (*Index, error) {
 	}
 	x := &Index{}
 	var err error
-	if x.keys, err = compileSort(keys, limits, nil); err != nil {
+	if x.keys, err = compileKeys(keys, limits); err != nil {
 		return nil, below("keys", err)
 	}
 	if err := checkIndexKeys(x.keys); err != nil {

@@ -20,6 +20,21 @@ type sortKey struct {
 // compileSort reads a sort: {"date":-1,"title":1}, where the order of the text counts, [["date",-1],["title",1]], or
 // the text "-date,title". It returns nil for no sort.
 func compileSort(text []byte, limits Limits, collation *collation) ([]sortKey, error) {
+	s := newSortCompiler(collation)
+	return s.compile(text, limits)
+}
+
+func newSortCompiler(collation *collation) *sortCompiler {
+	return &sortCompiler{collation: collation, code: CodeQueryInvalid, whole: "the sort", field: "the sort field"}
+}
+
+// compileKeys reads the keys of an index, which are written as a sort is.
+func compileKeys(text []byte, limits Limits) ([]sortKey, error) {
+	s := sortCompiler{code: CodeIndexInvalid, whole: "keys", field: "the key"}
+	return s.compile(text, limits)
+}
+
+func (s *sortCompiler) compile(text []byte, limits Limits) ([]sortKey, error) {
 	if text == nil {
 		return nil, nil
 	}
@@ -28,7 +43,6 @@ func compileSort(text []byte, limits Limits, collation *collation) ([]sortKey, e
 		return nil, err
 	}
 	var at *place
-	s := &sortCompiler{collation: collation}
 	switch root := d.Root(); root.Kind() {
 	case KindObject:
 		for v := root.First(); v.Exists() && err == nil; v = v.Next() {
@@ -40,7 +54,7 @@ func compileSort(text []byte, limits Limits, collation *collation) ([]sortKey, e
 		for v := root.First(); v.Exists() && err == nil; v = v.Next() {
 			at := at.element(i)
 			if i++; v.Kind() != KindArray || v.Len() != 2 || v.First().Kind() != KindString {
-				return nil, at.invalid(`a member of the sort is %s; a pair of field and direction is needed, such as ["date",-1]`, v.Raw())
+				return nil, s.invalid(at, `a member of %s is %s; a pair of field and direction is needed, such as ["date",-1]`, s.whole, shorten(v.Raw()))
 			}
 			err = s.key(string(v.Index(0).Bytes()), v.Index(1), at)
 		}
@@ -52,7 +66,7 @@ func compileSort(text []byte, limits Limits, collation *collation) ([]sortKey, e
 			}
 		}
 	default:
-		return nil, at.invalid(`the sort is %s; use {"date":-1,"title":1} or [["date",-1],["title",1]]`, describeKind(root.Kind()))
+		return nil, s.invalid(at, `%s is %s; use {"date":-1,"title":1} or [["date",-1],["title",1]]`, s.whole, describeKind(root.Kind()))
 	}
 	if err != nil || len(s.keys) == 0 {
 		return nil, err
@@ -79,12 +93,19 @@ func withID(keys []sortKey) []sortKey {
 type sortCompiler struct {
 	keys      []sortKey
 	collation *collation
+
+	code         string // of errors
+	whole, field string // what they call the list and its members
+}
+
+func (s *sortCompiler) invalid(at *place, format string, args ...any) error {
+	return at.fail(s.code, 0, format, args...)
 }
 
 func (s *sortCompiler) key(field string, direction Value, at *place) error {
 	f := direction.Float64()
 	if !direction.IsNumber() || math.Abs(f) != 1 {
-		return at.invalid("the direction of the sort field %q is %s; it must be 1 (ascending) or -1 (descending)", field, direction.Raw())
+		return s.invalid(at, "the direction of %s %q is %s; it must be 1 (ascending) or -1 (descending)", s.field, field, shorten(direction.Raw()))
 	}
 	return s.add(field, f < 0, at)
 }
@@ -92,13 +113,13 @@ func (s *sortCompiler) key(field string, direction Value, at *place) error {
 func (s *sortCompiler) add(field string, descending bool, at *place) error {
 	switch {
 	case len(s.keys) == MaxSortKeys:
-		return at.tooLarge(MaxSortKeys, "the sort has more than %d fields (MaxSortKeys); leave some out", MaxSortKeys)
+		return at.tooLarge(MaxSortKeys, "%s has more than %d fields (MaxSortKeys); leave some out", s.whole, MaxSortKeys)
 	case strings.HasPrefix(field, "$"):
-		return at.invalid("the sort field %q begins with $; sort by the name of a field", field)
+		return s.invalid(at, "%s %q begins with $; give the name of a field", s.field, field)
 	case slices.Contains(strings.Split(field, "."), ""):
-		return at.invalid("the sort field %q has an empty name in it; names stand between dots", field)
+		return s.invalid(at, "%s %q has an empty name in it; names stand between dots", s.field, field)
 	case slices.ContainsFunc(s.keys, func(k sortKey) bool { return k.path.text == field }):
-		return at.invalid("the sort field %q stands twice; give it once", field)
+		return s.invalid(at, "%s %q stands twice; give it once", s.field, field)
 	}
 	p, err := parsePath(field, at)
 	if err != nil {

@@ -95,9 +95,9 @@ func (d *pushEdit) modifier(v Value, at *place) error {
 
 // sort reads 1, -1 or {"amount":-1,"name":1}.
 func (d *pushEdit) sort(v Value, at *place) error {
-	keys := &sortCompiler{}
+	keys := newSortCompiler(nil)
 	if v.Kind() != KindObject {
-		whole := sortCompiler{}
+		whole := newSortCompiler(nil)
 		err := whole.key("element", v, at)
 		if err != nil {
 			return at.invalid(`$sort is %s; give 1 or -1 for whole elements, or fields of them, such as {"amount":-1}`, shorten(v.Raw()))

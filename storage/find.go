@@ -221,14 +221,13 @@ func (v *visit) document(d *matcher.Document, leg int) error {
 
 func (v *visit) matches(d *matcher.Document) (bool, error) {
 	matches, err := v.query.Decide(d)
-	var bad *matcher.Error
-	if v.find.skipCostly && errors.As(err, &bad) && bad.Code == matcher.CodeQueryTooCostly {
+	if err == nil {
+		return matches, nil
+	}
+	if bad, ok := errors.AsType[*matcher.Error](err); ok && v.find.skipCostly && bad.Code == matcher.CodeQueryTooCostly {
 		return false, nil
 	}
-	if err != nil {
-		return false, fmt.Errorf("match a document: %w", err)
-	}
-	return matches, nil
+	return false, fmt.Errorf("match a document: %w", err)
 }
 
 // scan reads the collection. In the order of `_id` each log partition is read until it can have no more.

@@ -47,6 +47,9 @@ func (d IndexDefinition) compile() (*matcher.Index, error) {
 	bad := func(path string, limit int64, format string, args ...any) error {
 		return &matcher.Error{Code: matcher.CodeIndexInvalid, Path: path, Limit: limit, Detail: fmt.Sprintf(format, args...)}
 	}
+	if d.Name == "" {
+		return nil, bad("/name", 0, "name is missing; give the index one, such as %q", "byDate")
+	}
 	if !indexName.MatchString(d.Name) {
 		return nil, bad("/name", 0, "%q is no index's name; use a letter, then up to 63 of letters, digits, _, . and -", d.Name)
 	}
@@ -127,13 +130,13 @@ func (c Collection) withIndex(x Index) (_ Collection, created bool, err error) {
 func (c Collection) withIndexes(definitions []IndexDefinition) (Collection, error) {
 	next := c
 	next.Indexes = nil
-	for _, d := range definitions {
+	for i, d := range definitions {
 		x, err := d.index()
 		if err != nil {
 			return c, err
 		}
 		if _, twice := next.Index(x.Name); twice {
-			return c, &matcher.Error{Code: matcher.CodeIndexInvalid, Path: "/name", Detail: fmt.Sprintf("the name %q stands twice; names of indexes differ", x.Name)}
+			return c, &matcher.Error{Code: matcher.CodeIndexInvalid, Path: fmt.Sprintf("/indexes/%d/name", i), Detail: fmt.Sprintf("the name %q stands twice; names of indexes differ", x.Name)}
 		}
 		if before, found := c.Index(x.Name); found && before.same(x) {
 			next.Indexes = append(slices.Clone(next.Indexes), before)

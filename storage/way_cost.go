@@ -5,18 +5,23 @@ import (
 	"slices"
 )
 
-// documentsOf guesses how many documents a collection has from what its indexes hold.
-func documentsOf(states []*indexState) int {
-	most := 0
+// documentsOf says how many documents a collection has, from what its indexes hold: as many as an index without arrays has
+// entries, not more than any index of all documents has; of partial indexes alone it is guessed.
+func documentsOf(states []*indexState) (documents int) {
+	whole := false
 	for _, s := range states {
 		entries, overflow := s.total()
-		documents := int(entries + overflow)
-		if s.compiled.Partial() != "" {
-			documents *= partialShare
+		held := int(entries + overflow)
+		switch partial := s.compiled.Partial() != ""; {
+		case partial && !whole:
+			documents = max(documents, held*partialShare)
+		case !partial && whole:
+			documents = min(documents, held)
+		case !partial:
+			documents, whole = held, true
 		}
-		most = max(most, documents)
 	}
-	return most
+	return documents
 }
 
 // What is guessed where counting would take too long: that a partial index holds a tenth of the documents, that keys
