@@ -274,10 +274,11 @@ func TestUnions(t *testing.T) {
 		`{"$or":[{"a":1},{"b":2}]}`: `[2]`,
 		`{"c":3,"$or":[{"a":1},{"b":2},{"$or":[{"d":1},{"e":1}]}]}`:              `[4]`,
 		`{"$and":[{"$or":[{"a":1},{"b":2}]},{"$or":[{"c":1},{"d":2},{"e":3}]}]}`: `[2 3]`,
-		`{"$nor":[{"a":1,"b":2}]}`:                       `[2]`,
-		`{"$or":[` + distinct(MaxUnionBranches) + `]}`:   fmt.Sprintf("[%d]", MaxUnionBranches),
-		`{"$or":[` + distinct(MaxUnionBranches+1) + `]}`: `[]`,
-		`{"$and":[{"$or":[` + distinct(MaxUnionBranches) + `]},` + distinct(maxUnionNodes/MaxUnionBranches) + `]}`: `[]`, // too much to plan
+		`{"$nor":[{"a":1,"b":2}]}`:                     `[2]`,
+		`{"$or":[` + distinct(MaxUnionBranches) + `]}`: fmt.Sprintf("[%d]", MaxUnionBranches),
+		`{"c":1,"$or":[` + strings.ReplaceAll(distinct(MaxUnionBranches), `:1}`, `:1,"b":{"$gt":1,"$lt":9}}`) + `]}`: fmt.Sprintf("[%d]", MaxUnionBranches),
+		`{"$or":[` + distinct(MaxUnionBranches+1) + `]}`:                                                             `[]`,
+		`{"$and":[{"$or":[` + distinct(MaxUnionBranches) + `]},` + distinct(maxUnionNodes/MaxUnionBranches) + `]}`:   `[]`, // too much to plan
 	} {
 		var got []int
 		for _, u := range compileQuery(t, filter, "").Unions() {

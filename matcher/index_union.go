@@ -16,33 +16,36 @@ type Union struct {
 	choice   *node    // the $or
 }
 
-// Unions are the ways to write the query as a union: one for each $or at the top of the filter, or in its $and. There is
-// none for an $or of too many branches.
+// Unions are the ways to write the query as a union: one for each $or at the top of the filter, or in its $and; of a branch
+// those that are in the branch itself. There is none for an $or of too many branches.
 func (q *Query) Unions() (unions []Union) {
-	filter := q.filter.node
-	members := filter.conjuncts()
+	members := q.filter.node.conjuncts()
 	for i, choice := range members {
-		if choice.op != opOr || len(choice.children) > MaxUnionBranches {
-			continue
-		}
-		size := 0
-		visitNodes(filter, func(*node) { size++ })
-		if size*len(choice.children) > maxUnionNodes {
+		if i < q.beside || choice.op != opOr || len(choice.children) > MaxUnionBranches {
 			continue
 		}
 		beside := slices.Delete(slices.Clone(members), i, i+1)
+		size := 0
+		for _, n := range beside {
+			visitNodes(n, func(*node) { size += len(choice.children) })
+		}
+		if visitNodes(choice, func(*node) { size++ }); size > maxUnionNodes {
+			continue
+		}
 		u := Union{choice: choice}
 		for _, branch := range choice.children {
-			u.Branches = append(u.Branches, q.narrowed(slices.Concat(beside, branch.conjuncts())))
+			u.Branches = append(u.Branches, q.narrowed(beside, branch))
 		}
 		unions = append(unions, u)
 	}
 	return unions
 }
 
-// narrowed is the query with another filter, all of the given nodes, to be planned.
-func (q *Query) narrowed(all []*node) *Query {
+// narrowed is the query with another filter, of one branch and what stands beside it, to be planned.
+func (q *Query) narrowed(beside []*node, branch *node) *Query {
+	all := slices.Concat(beside, branch.conjuncts())
 	narrow := *q
+	narrow.beside = len(beside)
 	narrow.filter = boundedFilter{node: all[0]}
 	if len(all) > 1 {
 		narrow.filter.node = &node{op: opAnd, children: all}

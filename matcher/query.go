@@ -50,6 +50,7 @@ type Query struct {
 	ids        []string
 	pinned     bool
 	literal    []byte
+	beside     int // of a Union's branch: how many parts of the filter, from the first on, are not the branch's
 }
 
 // Compile checks and compiles a query. The texts of spec may be reused afterwards. An error's Path is a JSON pointer

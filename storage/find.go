@@ -149,7 +149,7 @@ func (n *Snapshot) visit(ctx context.Context, c matcher.CollectionID, q *matcher
 // visitBy is visit in one way. Where the order is that of the stored keys or of an index, it leaves out what cannot be in
 // find's slice.
 func (n *Snapshot) visitBy(ctx context.Context, w way, c matcher.CollectionID, q *matcher.Query, find Find, take taker) (*visit, error) {
-	v := &visit{snapshot: n, ctx: ctx, collection: c, query: q, find: find, take: take, way: w}
+	v := &visit{snapshot: n, ctx: ctx, collection: c, query: q, find: find, take: take}
 	if w.Covered {
 		v.count, _ = take.(*counter)
 	}
@@ -177,7 +177,7 @@ func (n *Snapshot) visitBy(ctx context.Context, w way, c matcher.CollectionID, q
 	if w.Uses == UsesScan {
 		return v, v.scan()
 	}
-	return v, v.legs()
+	return v, v.readLegs(w.legs())
 }
 
 // visit is one search on its way.
@@ -190,7 +190,6 @@ type visit struct {
 	take       taker
 	count      *counter // take, where the way is covered: what it leads to is counted unseen
 	undone     map[string]*matcher.Document
-	way        way
 
 	examined int // documents that were read
 	steps    int // entries and keys that were looked at
@@ -204,8 +203,8 @@ func (v *visit) step() error {
 	return nil
 }
 
-// document looks at a stored document that a leg of the way leads to.
-func (v *visit) document(d *matcher.Document, leg int) error {
+// document looks at a stored document; from is the leg of the way that leads to it, nil of a scan.
+func (v *visit) document(d *matcher.Document, from *leg) error {
 	v.examined++
 	if len(v.undone) > 0 {
 		if _, ok := v.undone[d.ID()]; ok {
@@ -213,7 +212,7 @@ func (v *visit) document(d *matcher.Document, leg int) error {
 		}
 	}
 	matches, err := v.matches(d)
-	if err != nil || !matches || v.way.union != nil && v.way.union.First(d) != leg {
+	if err != nil || !matches || from != nil && !from.takes(d) {
 		return err
 	}
 	return v.take.offer(d)
@@ -248,7 +247,7 @@ func (v *visit) scan() error {
 			if last := v.take.enough(); last != nil && v.query.ByID() && bytes.Compare(v.query.AppendSortKey(nil, d), last) > 0 {
 				return errEnough
 			}
-			return v.document(d, 0)
+			return v.document(d, nil)
 		})
 		if err != nil && !errors.Is(err, errEnough) {
 			return err

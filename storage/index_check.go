@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/maphash"
+	"slices"
 
 	"github.com/freshetdb/freshet/matcher"
 )
@@ -22,8 +23,9 @@ type indexCheck struct {
 type checkedIndex struct {
 	*indexState
 	collection string
-	missing    int    // entries that the documents have, less those that are there
-	sum        uint64 // the same of the hashes of their keys
+	missing    int          // entries that the documents have, less those that are there
+	sum        uint64       // the same of the hashes of their keys
+	found      []indexCount // what is there, by log partition
 }
 
 // begin reads which indexes there are.
@@ -51,7 +53,7 @@ func (x *indexCheck) begin(c *check) error {
 				return err
 			}
 			s.name = index.Name
-			x.indexes[s.key.collection] = append(x.indexes[s.key.collection], &checkedIndex{indexState: s, collection: collection.Name})
+			x.indexes[s.key.collection] = append(x.indexes[s.key.collection], &checkedIndex{indexState: s, collection: collection.Name, found: make([]indexCount, len(s.counts))})
 		}
 	}
 	return nil
@@ -90,13 +92,28 @@ func (x *indexCheck) entry(key, value []byte) error {
 		if s.key != k {
 			continue
 		}
-		if !s.stale { // or it is built anew by the next start
-			s.missing--
-			s.sum -= maphash.Bytes(x.seed, key)
+		if s.stale { // it is built anew by the next start
+			return nil
 		}
-		return nil
+		s.missing--
+		s.sum -= maphash.Bytes(x.seed, key)
+		return s.count(key)
 	}
 	return fmt.Errorf("it is of an index that does not exist")
+}
+
+// count counts an entry that is there: how many there are answers counts.
+func (s *checkedIndex) count(key []byte) error {
+	partition := int(binary.BigEndian.Uint16(key[1:]))
+	if partition >= len(s.found) {
+		return fmt.Errorf("it is of log partition %d, which does not exist", partition)
+	}
+	if key[indexPrefixBytes-1] == tagOverflow {
+		s.found[partition].overflow++
+	} else {
+		s.found[partition].entries++
+	}
+	return nil
 }
 
 // end reports what does not fit.
@@ -107,6 +124,9 @@ func (x *indexCheck) end(c *check) {
 			if s.missing != 0 || s.sum != 0 {
 				c.problem("index %q of collection %q does not have the entries of its documents (%+d missing): drop it and create it again",
 					s.name, s.collection, s.missing)
+			} else if !s.stale && !slices.Equal(s.found, s.counts) {
+				c.problem("index %q of collection %q states {entries overflow} of %v by log partition, and has %v: drop it and create it again",
+					s.name, s.collection, s.counts, s.found)
 			}
 		}
 	}

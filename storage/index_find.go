@@ -11,30 +11,31 @@ import (
 	"github.com/freshetdb/freshet/matcher"
 )
 
-// legs reads the documents that the way's legs lead to. What has no place in an order comes first; then the entries, of all
+// readLegs reads the documents that the way's legs lead to. What has no place in an order comes first; then the entries, of all
 // ranges side by side where they are in the order of the query, or else range by range. A range is left as soon as what
 // follows in it lies behind what is asked for.
-func (v *visit) legs() error {
+func (v *visit) readLegs(legs []leg) error {
 	var readers []*indexReader
 	ranges := 0
-	for number, w := range v.way.legs() {
+	ordered := v.find.Limit > 0
+	for _, leg := range legs {
 		for p := 1; p < v.snapshot.store.log.Partitions(); p++ {
-			r := &indexReader{visit: v, way: w, leg: number, partition: p}
-			if w.Uses == UsesIDs {
+			r := &indexReader{visit: v, leg: leg, partition: p}
+			if leg.Uses == UsesIDs {
 				if err := r.ids(); err != nil {
 					return fmt.Errorf("read documents by _id: %w", err)
 				}
 				continue
 			}
-			r.prefix = append(appendIndexKey(nil, w.state.key, p), tagEntry)
+			r.prefix = append(appendIndexKey(nil, leg.state.key, p), tagEntry)
 			if err := r.overflow(); err != nil {
 				return r.failed(err)
 			}
-			readers = append(readers, r)
-			ranges += len(w.plan.Ranges)
+			readers, ordered = append(readers, r), ordered && leg.plan.Ordered()
+			ranges += len(leg.plan.Ranges)
 		}
 	}
-	if v.find.Limit > 0 && len(v.way.SortedBy) > 0 && ranges > 1 && ranges <= maxMergedRanges {
+	if ordered && ranges > 1 && ranges <= maxMergedRanges {
 		if err := v.merge(readers); err != nil {
 			return err
 		}
@@ -52,8 +53,7 @@ func (v *visit) legs() error {
 // indexReader reads what one leg leads to in one log partition.
 type indexReader struct {
 	*visit
-	way       *way
-	leg       int
+	leg
 	partition int
 	prefix    []byte // of the entries' keys
 	entries   matcher.IndexEntries
@@ -86,7 +86,7 @@ func (r *indexReader) look(d *matcher.Document) error {
 	if d == nil {
 		return nil
 	}
-	return r.document(d, r.leg)
+	return r.visit.document(d, &r.leg)
 }
 
 // overflow reads the documents that the index cannot hold, whatever their place.

@@ -180,14 +180,16 @@ func (r *rig) checkIndexes(c Collection) (entries int) {
 }
 
 // waysTaken counts what a test went through.
-type waysTaken struct{ indexed, ordered, unions, merged, covered int }
+type waysTaken struct{ indexed, ordered, unions, nested, merged, covered int }
 
 func (t *waysTaken) add(w way, f Find) {
 	switch w.Uses {
 	case UsesIndex:
 		t.indexed++
 	case UsesUnion:
-		t.unions++
+		if t.unions++; len(w.legs()) > len(w.Branches) {
+			t.nested++
+		}
 	default:
 		return
 	}
@@ -450,6 +452,21 @@ func TestCheckFindsIndexDamage(t *testing.T) {
 	r.shut()
 	if report := mustCheck(t, data); report.ProblemCount != 1 || !strings.Contains(report.Problems[0], `"x0"`) {
 		t.Errorf("another entry in its place: %q", report.Problems)
+	}
+	r = diskRig(t, data, 3)
+	states, err := readIndexStates(r.store.db, c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	states[0].counts[1].entries++
+	err = errors.Join(r.store.db.Delete(extra, pebble.NoSync), r.store.db.Set(first, value, pebble.NoSync),
+		r.store.db.Set(appendIndexStateKey(nil, states[0].key), states[0].append(nil), pebble.NoSync))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.shut()
+	if report := mustCheck(t, data); report.ProblemCount != 1 || !strings.Contains(report.Problems[0], `"x0"`) || !strings.Contains(report.Problems[0], "states") {
+		t.Errorf("a wrong count: %q", report.Problems)
 	}
 }
 

@@ -85,6 +85,9 @@ func TestUnionsFind(t *testing.T) {
 			if w.IntN(2) == 0 {
 				filter = fmt.Sprintf(`{"$or":[%s,%s],"$and":[%s]}`, branch(), branch(), w.pick(`{"rank":{"$gte":2}}`, `{"b.c":{"$ne":1}}`, branch()))
 			}
+			if w.IntN(4) == 0 {
+				filter = fmt.Sprintf(`{"$or":[%s,{"rank":{"$lt":9},"$or":[%s,%s]}]}`, branch(), branch(), branch())
+			}
 			spec := matcher.QuerySpec{Filter: []byte(filter)}
 			if sort := w.pick("", `"-rank"`, `"-rank"`, `"rank"`, `"-rank,-_id"`, `"a,-rank"`, `"-_id"`); sort != "" {
 				spec.Sort = []byte(sort)
@@ -112,7 +115,7 @@ func TestUnionsFind(t *testing.T) {
 				taken.add(way, f)
 			}
 		}
-		if taken.unions < 50 || taken.merged < 20 {
+		if taken.unions < 50 || taken.merged < 20 || taken.nested < 10 {
 			t.Errorf("arrays %v: %+v: the test says little", arrays, taken)
 		}
 	}
@@ -144,6 +147,7 @@ func TestUnionsAreChosen(t *testing.T) {
 		// Three ranges in each of three log partitions: one document from each beyond those that are wanted.
 		{`{"$or":[{"kind":"k0"},{"kind":"k1","at":{"$gte":0}},{"team":"t3"}]}`, `-at`, 10, `union: kind team kind; [at _id]`, 10 + 1 + 9},
 		{`{"kind":{"$in":["k0","k1","k2"]}}`, `-at`, 10, `index: ; [at _id]`, 10 + 1 + 9},
+		{`{"$or":[{"owner":"u1"},{"at":{"$lt":200},"$or":[{"team":"t2"},{"kind":"k1","at":7}]}]}`, ``, 0, `union: owner union; []`, 16},
 		// The condition beside the $or narrows more than its branches do, or as much as they.
 		{`{"owner":"u1","$or":[{"kind":"k0"},{"team":"t3"}]}`, ``, 0, `index: ; []`, 5},
 	} {

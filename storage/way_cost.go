@@ -169,9 +169,11 @@ func (u *union) weigh(f Find, partitions int) {
 // describe makes a union's Way of those of its legs. It is in the order that all that have one agree on.
 func (w *way) describe() {
 	w.Branches, w.SortedBy = nil, nil
+	for _, choices := range w.union.choices {
+		w.Branches = append(w.Branches, choices[0].Way)
+	}
 	sorted := false
 	for _, leg := range w.legs() {
-		w.Branches = append(w.Branches, leg.Way)
 		if leg.plan == nil {
 			continue // a few documents, which come first
 		}

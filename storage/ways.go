@@ -121,6 +121,13 @@ func (n *Snapshot) byUnion(u matcher.Union, whole []way, f Find, states []*index
 			choices = append(choices, ids)
 		}
 		if len(choices) == 0 {
+			for _, inner := range branch.Unions() {
+				if w, ok := n.byUnion(inner, whole, f, states); ok {
+					choices = append(choices, w)
+				}
+			}
+		}
+		if len(choices) == 0 {
 			return way{}, false
 		}
 		for i := range choices {
@@ -128,16 +135,35 @@ func (n *Snapshot) byUnion(u matcher.Union, whole []way, f Find, states []*index
 		}
 		w.union.choices = append(w.union.choices, choices)
 	}
-	return w, true
+	return w, len(w.legs()) <= matcher.MaxUnionBranches
 }
 
-// legs are the ways by an index, or by ids, that the way consists of: of a union one for each branch.
-func (w *way) legs() (legs []*way) {
+// leg is a way by an index, or by ids, that a way consists of.
+type leg struct {
+	*way
+	of []branchOf // the branches that it is of, from the outer union to the inner one
+}
+
+// branchOf is one branch of a union.
+type branchOf struct {
+	union  *union
+	branch int
+}
+
+// takes reports whether a document of the query, to which several legs may lead, is taken from this one.
+func (l *leg) takes(d *matcher.Document) bool {
+	return !slices.ContainsFunc(l.of, func(b branchOf) bool { return b.union.First(d) != b.branch })
+}
+
+// legs are the ways that the way consists of: itself, or of a union those of each branch.
+func (w *way) legs() []leg { return w.appendLegs(nil, nil) }
+
+func (w *way) appendLegs(legs []leg, of []branchOf) []leg {
 	if w.union == nil {
-		return []*way{w}
+		return append(legs, leg{w, of})
 	}
-	for _, choices := range w.union.choices {
-		legs = append(legs, &choices[0])
+	for i, choices := range w.union.choices {
+		legs = choices[0].appendLegs(legs, append(slices.Clone(of), branchOf{w.union, i}))
 	}
 	return legs
 }

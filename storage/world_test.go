@@ -109,6 +109,9 @@ func (w world) shuffle(way *way) {
 	}
 	for _, choices := range way.union.choices {
 		w.Shuffle(len(choices), func(i, j int) { choices[i], choices[j] = choices[j], choices[i] })
+		for i := range choices {
+			w.shuffle(&choices[i])
+		}
 	}
 	way.describe()
 }
