@@ -88,7 +88,7 @@ func TestNewerDataFolder(t *testing.T) {
 	}
 	before := tree(t, cfg.Data)
 	err = Run(context.Background(), cfg)
-	if !errors.Is(err, storage.ErrFormat) || !strings.Contains(err.Error(), "has format 2, this program reads up to 1: use") || !strings.Contains(err.Error(), cfg.Data) {
+	if !errors.Is(err, storage.ErrFormat) || !strings.Contains(err.Error(), fmt.Sprintf("has format %d, this program reads up to %d: use", storage.FolderFormat+1, storage.FolderFormat)) || !strings.Contains(err.Error(), cfg.Data) {
 		t.Errorf("got %v", err)
 	}
 	if after := tree(t, cfg.Data); after != before {
