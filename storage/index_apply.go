@@ -63,7 +63,11 @@ func (x *indexer) renew(db *pebble.DB, states []*indexState) error {
 		}
 		s.stale, s.counts = false, make([]indexCount, x.partitions)
 		b := db.NewBatch()
-		err := errors.Join(x.dropToBatch(b, s.key), b.Set(appendIndexStateKey(nil, s.key), s.append(nil), nil))
+		err := b.Set(appendIndexStateKey(nil, s.key), s.append(nil), nil)
+		for p := 1; p < x.partitions; p++ {
+			lower, upper := indexSpan(s.key, p)
+			err = errors.Join(err, b.DeleteRange(lower, upper, nil))
+		}
 		if err == nil {
 			err = b.Commit(pebble.NoSync)
 		}
