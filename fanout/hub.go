@@ -330,6 +330,7 @@ func (h *Hubs) markReady(u *hub) {
 	}
 	u.ready = true
 	h.loop.ready = append(h.loop.ready, u)
+	h.metrics.ReadsWaiting.Store(int64(len(h.loop.ready)))
 	h.want()
 }
 

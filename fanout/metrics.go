@@ -8,6 +8,8 @@ type Metrics struct {
 	Subscriptions atomic.Int64 `help:"Subscriptions of all sessions."`
 	Sessions      atomic.Int64 `help:"Open sessions."`
 	QueuedBytes   atomic.Int64 `help:"Bytes that wait in all sessions' queues, shared bodies counted for each."`
+	ReadsRunning  atomic.Int64 `help:"Reads of results that run, each for one or more registered queries; at most maxReads."`
+	ReadsWaiting  atomic.Int64 `help:"Registered queries that wait for a read of their result."`
 	HeldBytes     atomic.Int64 `help:"Bytes of changes and frames held for queries that are being read."`
 
 	Changes          atomic.Uint64 `help:"Changes that were matched."`

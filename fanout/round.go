@@ -67,6 +67,7 @@ func (h *Hubs) startRounds(ctx context.Context, snapshot *sharedSnapshot, b *bou
 			continue
 		}
 		l.readers++
+		h.metrics.ReadsRunning.Add(1)
 		snapshot.users.Add(1)
 		h.workers.Go(func() {
 			for _, j := range jobs {
@@ -75,9 +76,11 @@ func (h *Hubs) startRounds(ctx context.Context, snapshot *sharedSnapshot, b *bou
 				h.post(func(*boundary) { h.join(j.round) })
 			}
 			h.release(snapshot)
+			h.metrics.ReadsRunning.Add(-1)
 			h.post(func(*boundary) { h.loop.readers-- })
 		})
 	}
+	h.metrics.ReadsWaiting.Store(int64(len(l.ready)))
 }
 
 // newRound decides what a hub needs to read, or returns nil where it needs nothing any longer.

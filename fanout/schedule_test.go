@@ -329,7 +329,7 @@ func (s *schedule) finish() {
 	m := h.Metrics()
 	for name, left := range map[string]int64{
 		"hubs": m.Hubs.Load(), "subscriptions": m.Subscriptions.Load(), "sessions": m.Sessions.Load(), "queued bytes": m.QueuedBytes.Load(),
-		"held bytes": m.HeldBytes.Load(), "engine": int64(h.loop.engine.Len()), "snapshots": int64(s.w.openSnapshots()),
+		"held bytes": m.HeldBytes.Load(), "running reads": m.ReadsRunning.Load(), "waiting reads": m.ReadsWaiting.Load(), "engine": int64(h.loop.engine.Len()), "snapshots": int64(s.w.openSnapshots()),
 		"readers": int64(h.loop.readers), "ready": int64(len(h.loop.ready)), "collections": int64(len(h.loop.byCollection)),
 	} {
 		if left != 0 {

@@ -286,6 +286,38 @@ func TestDryWindow(t *testing.T) {
 	})
 }
 
+// The metrics tell how much of MaxReads is used, and what it keeps waiting.
+func TestReadsThatRunAndWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSteps(t, Config{MaxReads: 2})
+		s.gated = true
+		session := s.listener.NewSession()
+		defer session.Close()
+		want := func(running, waiting int64) {
+			t.Helper()
+			m := s.listener.Metrics()
+			if m.ReadsRunning.Load() != running || m.ReadsWaiting.Load() != waiting {
+				t.Errorf("%d reads run and %d queries wait, want %d and %d", m.ReadsRunning.Load(), m.ReadsWaiting.Load(), running, waiting)
+			}
+		}
+		for i := range 5 {
+			mustSubscribe(t, session, fmt.Sprint(i), mustCompile(t, 1, fmt.Sprintf(`{"a":%d}`, i), "", "", 0, 0))
+			if s.settle(); i < 2 {
+				want(int64(i)+1, 0)
+			}
+		}
+		want(2, 3)
+		s.openGate(0)
+		s.settle()
+		want(2, 0) // the three share the read that got free
+		for s.waitingReads() > 0 {
+			s.openGate(0)
+			s.settle()
+		}
+		want(0, 0)
+	})
+}
+
 func TestReadOverrunEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSteps(t, Config{MaxHeldBytes: 1})
