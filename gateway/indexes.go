@@ -34,7 +34,7 @@ type indexBody struct {
 	Entries   uint64 `json:"entries"`
 	Overflow  uint64 `json:"overflow,omitempty"` // documents that every search looks at
 	Multikey  bool   `json:"multikey,omitempty"`
-	SizeBytes uint64 `json:"sizeBytes"` // an estimate
+	SizeBytes uint64 `json:"sizeBytes"` // an estimate, of what is flushed
 }
 
 func bodyOfIndex(s storage.IndexStatus) indexBody {

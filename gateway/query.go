@@ -90,7 +90,7 @@ func (c *call) count() error {
 // explanation is the answer to explain.
 type explanation struct {
 	matcher.Explanation
-	Plan     *storage.Explanation `json:"plan,omitempty"`     // none for a collection that does not exist yet
+	Plan     *storage.Explanation `json:"plan,omitempty"`     // of its documents; none for a collection that does not exist yet
 	Warnings []warning            `json:"warnings,omitempty"` // as a subscription would get them
 }
 

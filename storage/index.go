@@ -246,7 +246,7 @@ type IndexStatus struct {
 	Entries   uint64
 	Overflow  uint64 // documents that every search has to look at: more or longer entries than an index takes
 	Multikey  bool   // a document has, or had, an array at a key
-	DiskBytes uint64 // an estimate; what was written lately may not be in it
+	DiskBytes uint64 // an estimate, of files alone: entries that are not flushed yet are not in it
 }
 
 // Indexes lists the indexes of a collection with how far they are on this node.

@@ -78,7 +78,7 @@ func (p Program) matchCommand() *cobra.Command {
 	flags.SortFlags = false
 	o.register(flags, "print", "the line", "the line, with --fields relaxed")
 	flags.BoolVarP(&o.count, "count", "c", false, "print only how many documents there are")
-	flags.BoolVar(&o.explain, "explain", false, "read nothing: print how a server understands the query, finds it and matches it")
+	flags.BoolVar(&o.explain, "explain", false, "read nothing: print how a server understands the query and how writes find it while it is live")
 	flags.BoolVar(&o.strict, "strict", false, "end at the first line that is no document")
 	flags.BoolVar(&o.unchecked, "unchecked", false, "do not look for broken lines: pass over those that cannot match by their bytes alone (fast where a field must equal a string)")
 	flags.Var(sizeFlag{config.Size(&o.maxDocumentBytes, minLineBytes, matcher.MaxTextBytes)}, "max-document-bytes", "longest line")
