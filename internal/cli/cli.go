@@ -115,7 +115,7 @@ func (p Program) command() *cobra.Command {
 		title    string
 		commands []*cobra.Command
 	}{
-		{"A server and its data:", []*cobra.Command{p.serveCommand(), p.configCommand(), p.backupCommand(), p.restoreCommand(), p.dataCommand(), p.logCommand()}},
+		{"A server and its data:", []*cobra.Command{p.serveCommand(), p.configCommand(), p.healthCommand(), p.backupCommand(), p.restoreCommand(), p.dataCommand(), p.logCommand()}},
 		{"Ask a server:", []*cobra.Command{p.subCommand(), p.importCommand(), p.exportCommand()}},
 		{"Without a server:", []*cobra.Command{p.matchCommand(), p.versionCommand()}},
 	} {

@@ -1,5 +1,5 @@
-// Package cli is the command line: `freshet serve`, `sub`, `match`, `import`, `export`, `backup`, `restore`, `data check`,
-// `log dump`, `config check`, `version` and shell completion.
+// Package cli is the command line: `freshet serve`, `health`, `sub`, `match`, `import`, `export`, `backup`, `restore`,
+// `data check`, `log dump`, `config check`, `version` and shell completion.
 //
 // Invariants:
 //
