@@ -80,15 +80,22 @@ func (p Program) run(ctx context.Context) int {
 	if err == nil {
 		return ExitOK
 	}
+	var problems config.Problems
+	if errors.As(err, &problems) {
+		for _, problem := range problems {
+			p.noticeError(problem)
+		}
+		return ExitUsage
+	}
 	var exit exitError
 	own := errors.As(err, &exit)
 	if !own || exit.err != nil {
-		p.notice("%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+		p.noticeError(err)
 	}
 	if own {
 		return exit.code
 	}
-	if errors.Is(err, errUsage) || errors.Is(err, config.ErrInvalid) {
+	if errors.Is(err, errUsage) {
 		return ExitUsage
 	}
 	return ExitFailure
@@ -98,6 +105,9 @@ func (p Program) run(ctx context.Context) int {
 func (p Program) notice(format string, args ...any) {
 	_, _ = fmt.Fprintf(p.Stderr, "freshet: "+format+"\n", args...)
 }
+
+// noticeError writes an error in one line.
+func (p Program) noticeError(err error) { p.notice("%s", strings.ReplaceAll(err.Error(), "\n", "; ")) }
 
 func (p Program) command() *cobra.Command {
 	root := &cobra.Command{

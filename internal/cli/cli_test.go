@@ -95,6 +95,25 @@ func TestExitCodesAndMessages(t *testing.T) {
 	}
 }
 
+// All wrong values are said at once, each in a line of its own, whichever command reads them.
+func TestWrongSettingsAreALineEach(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"serve", "config check"} {
+		r := invoke(t, []string{"FRESHET_CACHE_BYTES=lots", "FRESHET_DURABILITY=a\nb"}, append(strings.Fields(command), "--listen", "4680", "--heartbeat", "1")...)
+		var lines []string
+		for l := range strings.Lines(r.stderr) {
+			setting, rest, _ := strings.Cut(strings.TrimPrefix(l, "freshet: "), " (")
+			lines = append(lines, setting)
+			if !strings.HasPrefix(l, "freshet: ") || !strings.Contains(rest, "; give ") {
+				t.Errorf("%s: %q", command, l)
+			}
+		}
+		if got := strings.Join(lines, " "); r.code != ExitUsage || r.served != nil || r.stdout != "" || got != "listen durability cacheBytes http.heartbeat" {
+			t.Errorf("%s: exit %d, %q", command, r.code, r.stderr)
+		}
+	}
+}
+
 func TestServeGetsTheSettings(t *testing.T) {
 	t.Parallel()
 	r := invoke(t, []string{"FRESHET_CACHE_BYTES=2MiB", "FRESHET_CACH_BYTES=1", urlEnv + "=x", tokenEnv + "=x", adminURLEnv + "=x"},

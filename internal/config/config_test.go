@@ -187,6 +187,65 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// Invariant 5: whatever is wrong is said at once, in order, and nothing that is not.
+func TestEverythingWrongAtOnce(t *testing.T) {
+	t.Parallel()
+	file := writeFile(t, "listen: nowhere\ndatas: x\nlogPartitions: 0\nhttp:\n  heartbeat: [1s]\n  origin: []\ncacheBytes: 1GiB\ncacheBytes: 2GiB\ndata:\n")
+	at := func(line string) string { return "file " + file + ":" + line }
+	_, err := Load(Given{FileFlag: file, "durability": "disk", "max-reads": "-1", "dev": "true", "admin": "0.0.0.0:4681", "flush-bytes": "32MiB"},
+		[]string{"FRESHET_MAX_READS=many", "FRESHET_DATA=good", "FRESHET_LOG_LEVEL=loud"})
+	var problems Problems
+	if !errors.As(err, &problems) || !errors.Is(err, ErrInvalid) {
+		t.Fatalf("got %v", err)
+	}
+	want := [][]string{
+		{"listen (" + at("1") + `): "nowhere" is not host:port; give`},
+		{at("2") + ": the key datas is unknown; did you mean data?"},
+		{"logPartitions (" + at("3") + `): "0" is not a whole number from 1 to 4096`},
+		{"http.heartbeat (" + at("5") + ") must be one plain value"},
+		{at("6") + ": the key http.origin is unknown; did you mean http.origins?"},
+		{at("8") + ": cacheBytes is given twice, first in line 7"},
+		{"data (" + at("9") + ") has no value"},
+		{`durability (flag --durability): "disk" is unknown; give one of fsync, os`},
+		{`maxReads (environment FRESHET_MAX_READS): "many"`, "from 0 to 1024"},
+		{`maxReads (flag --max-reads): "-1"`, "from 0 to 1024"},
+		{`logLevel (environment FRESHET_LOG_LEVEL): "loud"`, "debug, info, warn, error"},
+		{`admin (flag --admin): "0.0.0.0:4681" can be reached from other machines`, "dev (flag --dev)"}, // and nothing of listen, which is not known
+	}
+	if len(problems) != len(want) {
+		t.Errorf("%d problems, want %d", len(problems), len(want))
+	}
+	for i, problem := range problems {
+		if i >= len(want) {
+			t.Errorf("more than wanted: %v", problem)
+			continue
+		}
+		for _, part := range want[i] {
+			if !strings.Contains(problem.Error(), part) {
+				t.Errorf("problem %d: %v\ndoes not say %q", i, problem, part)
+			}
+		}
+	}
+	if strings.Contains(err.Error(), "\n") || strings.Count(err.Error(), ErrInvalid.Error()) != 1 {
+		t.Errorf("not one sentence: %v", err)
+	}
+}
+
+// A value that was refused is no reason to refuse another one: its default does not stand for it.
+func TestRefusedValuesAreNotCompared(t *testing.T) {
+	t.Parallel()
+	for _, flags := range []Given{
+		{"listen": "127.0.0.1:4681", "admin": "4682"}, // the default of admin
+		{"listen": "4682", "admin": "127.0.0.1:4680"}, // the default of listen
+		{"dev": "maybe", "listen": "0.0.0.0:4680"},
+	} {
+		var problems Problems
+		if _, err := Load(flags, nil); !errors.As(err, &problems) || len(problems) != 1 {
+			t.Errorf("%v: %v", flags, err)
+		}
+	}
+}
+
 func TestDevOnLoopback(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1"} {
@@ -270,9 +329,12 @@ func FuzzFile(f *testing.F) {
 	f.Add("<<: {listen: x}\n? [a]\n: b\n")
 	f.Add("- 1\n--- \n!!binary x")
 	f.Fuzz(func(t *testing.T, text string) {
-		l := Loaded{Config: Default(), Origin: map[string]string{}}
-		if err := l.readFile("f", []byte(text)); err != nil && !errors.Is(err, ErrInvalid) {
-			t.Errorf("%q: %v", text, err)
+		l := newLoading()
+		l.readFile("f", []byte(text))
+		for _, problem := range l.problems {
+			if !strings.Contains(problem.Error(), "file f") {
+				t.Errorf("%q: %v", text, problem)
+			}
 		}
 	})
 }

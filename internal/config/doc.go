@@ -9,6 +9,7 @@
 //  3. An unknown flag or file key is an error that names the nearest known one; an unknown FRESHET_ variable is a
 //     warning, because other programs may own it.
 //  4. What Load returns has passed every check; the rest of the program checks nothing again.
+//  5. A refusal says everything that is wrong, in all places, at once: Problems.
 //
 // The package starts no goroutine. It leaves out reloading: a changed file takes effect at the next start.
 package config

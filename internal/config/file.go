@@ -11,60 +11,64 @@ import (
 )
 
 // readFile takes the settings of a YAML file. Keys are known by their place: http.origins is origins under http.
-func (l *Loaded) readFile(name string, text []byte) error {
+func (l *loading) readFile(name string, text []byte) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var document yaml.Node
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
-		return nil
+		return
 	} else if err != nil {
-		return fmt.Errorf("%w: file %s: %w", ErrInvalid, name, err)
+		l.wrong("file %s: %w", name, err)
+		return
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: file %s holds more than one YAML document; keep one", ErrInvalid, name)
+		l.wrong("file %s holds more than one YAML document; keep one", name)
 	}
 	root := document.Content[0]
 	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
-		return nil
+		return
 	}
-	return l.readMapping(name, "", root)
+	l.readMapping(name, "", root)
 }
 
-func (l *Loaded) readMapping(file, prefix string, node *yaml.Node) error {
+func (l *loading) readMapping(file, prefix string, node *yaml.Node) {
 	if node.Kind != yaml.MappingNode {
-		return fmt.Errorf("%w: file %s:%d: expected `key: value` lines%s", ErrInvalid, file, node.Line, under(prefix))
+		l.wrong("file %s:%d: expected `key: value` lines%s", file, node.Line, under(prefix))
+		return
 	}
 	seen := map[string]int{}
 	for i := 0; i < len(node.Content); i += 2 {
 		name, content := node.Content[i], node.Content[i+1]
 		key := prefix + name.Value
 		if line := seen[key]; line != 0 {
-			return fmt.Errorf("%w: file %s:%d: %s is given twice, first in line %d; keep one", ErrInvalid, file, name.Line, key, line)
+			l.wrong("file %s:%d: %s is given twice, first in line %d; keep one", file, name.Line, key, line)
+			continue
 		}
 		seen[key] = name.Line
-		if err := l.readKey(file, key, name.Line, content); err != nil {
-			return err
-		}
+		l.readKey(file, key, name.Line, content)
 	}
-	return nil
 }
 
-func (l *Loaded) readKey(file, key string, line int, content *yaml.Node) error {
+func (l *loading) readKey(file, key string, line int, content *yaml.Node) {
 	origin := fmt.Sprintf("file %s:%d", file, line)
 	var known []string
 	for _, s := range settings {
 		if s.Key == key {
 			text, err := nodeText(content, s.List)
 			if err != nil {
-				return fmt.Errorf("%w: %s (%s) %w", ErrInvalid, key, origin, err)
+				l.refused[key] = true
+				l.wrong("%s (%s) %w", key, origin, err)
+				return
 			}
-			return l.set(s, origin, text)
+			l.set(s, origin, text)
+			return
 		}
 		if strings.HasPrefix(s.Key, key+".") {
-			return l.readMapping(file, key+".", content)
+			l.readMapping(file, key+".", content)
+			return
 		}
 		known = append(known, s.Key)
 	}
-	return fmt.Errorf("%w: file %s:%d: the key %s is unknown%s", ErrInvalid, file, line, key, DidYouMean(key, known, ""))
+	l.wrong("file %s:%d: the key %s is unknown%s", file, line, key, DidYouMean(key, known, ""))
 }
 
 // nodeText is a scalar's text, or a list's with commas between.

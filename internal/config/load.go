@@ -14,6 +14,22 @@ import (
 // ErrInvalid is wrapped by every error of Load: the settings as given cannot be used.
 var ErrInvalid = errors.New("the configuration is invalid")
 
+// Problems is the error of Load: everything that is wrong, each with its place, value and remedy. Those of the file come
+// first, in its order, then those of each setting's variable and flag, then those of settings that do not go together.
+type Problems []error
+
+// Error is all of them in one line.
+func (p Problems) Error() string {
+	texts := make([]string, len(p))
+	for i, problem := range p {
+		texts[i] = problem.Error()
+	}
+	return ErrInvalid.Error() + ": " + strings.Join(texts, "; ")
+}
+
+// Unwrap is ErrInvalid and the problems.
+func (p Problems) Unwrap() []error { return append([]error{ErrInvalid}, p...) }
+
 // FileFlag and FileEnv name the YAML file. They are no setting: the file cannot name itself.
 const (
 	FileFlag = "config"
@@ -34,17 +50,35 @@ type Loaded struct {
 	Warnings []string
 }
 
-// invalid is a refused setting: where it was given, its value, and a phrase with the remedy.
-func invalid(origin, key, text string, phrase error) error {
-	return fmt.Errorf("%w: %s (%s): %q %v", ErrInvalid, key, origin, text, phrase)
+// loading is settings that are being put together.
+type loading struct {
+	Loaded
+	problems Problems
+	refused  map[string]bool // keys whose value somewhere was refused: what they are in the end is not known
 }
 
-// Load puts the settings together from flags, environment ("NAME=value") and the file that either of them names.
-func Load(flags Given, environ []string) (Loaded, error) {
-	l := Loaded{Config: Default(), Origin: map[string]string{}}
+func newLoading() *loading {
+	l := &loading{Loaded: Loaded{Config: Default(), Origin: map[string]string{}}, refused: map[string]bool{}}
 	for _, s := range settings {
 		l.Origin[s.Key] = "default"
 	}
+	return l
+}
+
+func (l *loading) wrong(format string, args ...any) {
+	l.problems = append(l.problems, fmt.Errorf(format, args...))
+}
+
+// refuse is for the value of a setting: where it was given, and a phrase with the remedy.
+func (l *loading) refuse(origin, key, text string, phrase error) {
+	l.refused[key] = true
+	l.wrong("%s (%s): %q %w", key, origin, text, phrase)
+}
+
+// Load puts the settings together from flags, environment ("NAME=value") and the file that either of them names. Its error
+// is Problems.
+func Load(flags Given, environ []string) (Loaded, error) {
+	l := newLoading()
 	env := ownVariables(environ)
 	l.File = env[FileEnv]
 	if file, ok := flags[FileFlag]; ok {
@@ -53,37 +87,33 @@ func Load(flags Given, environ []string) (Loaded, error) {
 	if l.File != "" {
 		text, err := os.ReadFile(l.File)
 		if err != nil {
-			return Loaded{}, fmt.Errorf("%w: read the file of --%s: %w", ErrInvalid, FileFlag, err)
-		}
-		if err := l.readFile(l.File, text); err != nil {
-			return Loaded{}, err
+			l.wrong("read the file of --%s: %w", FileFlag, err)
+		} else {
+			l.readFile(l.File, text)
 		}
 	}
 	for _, s := range settings {
 		if text, ok := env[s.Env]; ok {
-			if err := l.set(s, "environment "+s.Env, text); err != nil {
-				return Loaded{}, err
-			}
+			l.set(s, "environment "+s.Env, text)
 		}
 		if text, ok := flags[s.Flag]; ok {
-			if err := l.set(s, "flag --"+s.Flag, text); err != nil {
-				return Loaded{}, err
-			}
+			l.set(s, "flag --"+s.Flag, text)
 		}
 	}
-	l.Warnings = unknownVariables(env)
-	if err := l.check(); err != nil {
-		return Loaded{}, err
+	l.check()
+	if len(l.problems) > 0 {
+		return Loaded{}, l.problems
 	}
-	return l, nil
+	l.Warnings = unknownVariables(env)
+	return l.Loaded, nil
 }
 
-func (l *Loaded) set(s Setting, origin, text string) error {
+func (l *loading) set(s Setting, origin, text string) {
 	if err := s.value(&l.Config).Set(text); err != nil {
-		return invalid(origin, s.Key, text, err)
+		l.refuse(origin, s.Key, text, err)
+		return
 	}
 	l.Origin[s.Key] = origin
-	return nil
 }
 
 func ownVariables(environ []string) map[string]string {
@@ -118,22 +148,22 @@ func DidYouMean(name string, known []string, prefix string) string {
 	return ""
 }
 
-// check refuses settings that are fine alone and wrong together.
-func (l *Loaded) check() error {
+// check refuses settings that are fine alone and wrong together. It leaves those alone that are refused already: what they
+// should be is not known.
+func (l *loading) check() {
 	c := l.Config
-	if c.Dev {
+	if c.Dev && !l.refused["dev"] {
 		for _, a := range []struct{ key, address string }{{"listen", c.Listen}, {"admin", c.Admin}} {
-			if !loopback(a.address) {
-				return invalid(l.Origin[a.key], a.key, a.address, fmt.Errorf(
+			if !l.refused[a.key] && !loopback(a.address) {
+				l.refuse(l.Origin[a.key], a.key, a.address, fmt.Errorf(
 					"can be reached from other machines, and dev (%s) lets anyone in; listen on 127.0.0.1, or leave dev out and use the root token",
 					l.Origin["dev"]))
 			}
 		}
 	}
-	if _, port, _ := net.SplitHostPort(c.Listen); c.Listen == c.Admin && port != "0" {
-		return invalid(l.Origin["admin"], "admin", c.Admin, errors.New("is the address of listen, too; give it another port"))
+	if _, port, _ := net.SplitHostPort(c.Listen); c.Listen == c.Admin && port != "0" && !l.refused["listen"] && !l.refused["admin"] {
+		l.refuse(l.Origin["admin"], "admin", c.Admin, errors.New("is the address of listen, too; give it another port"))
 	}
-	return nil
 }
 
 // loopback reports whether only this machine can reach the address. A name other than localhost may resolve to anything.

@@ -77,7 +77,8 @@ http:
 ` + "```" + `
 
 An unknown flag or key stops the start and names the nearest known one; an unknown variable that begins with
-` + "`FRESHET_`" + ` is reported and ignored. ` + "`freshet config check`" + ` takes the same flags, variables and file as
+` + "`FRESHET_`" + ` is reported and ignored. Whatever is wrong with the values in file, variables and flags is said at once, a line for
+each: the place, the value, what it may be. ` + "`freshet config check`" + ` takes the same flags, variables and file as
 ` + "`freshet serve`" + ` and prints each effective setting and where it comes from.
 
 Sizes are bytes, or a whole number with ` + "`KiB`, `MiB` or `GiB`" + `. Durations are written like ` + "`10s`, `1m30s`" + `.
