@@ -12,23 +12,29 @@ import (
 
 // access decides who may pass.
 type access struct {
-	dev       bool
+	dev     bool
+	origins map[string]bool
+
+	// Set by setToken, before the first call of checkToken.
 	tokenHash [sha256.Size]byte
 	hasToken  bool
-	origins   map[string]bool
 }
 
-func newAccess(cfg Config) access {
-	a := access{dev: cfg.Dev, hasToken: cfg.RootToken != "", origins: map[string]bool{}}
-	a.tokenHash = sha256.Sum256([]byte(cfg.RootToken))
+func newAccess(cfg Config) *access {
+	a := &access{dev: cfg.Dev, origins: map[string]bool{}}
 	for _, origin := range cfg.Origins {
 		a.origins[strings.ToLower(strings.TrimRight(origin, "/"))] = true
 	}
 	return a
 }
 
+// setToken sets the one token that is right; "": none is.
+func (a *access) setToken(token string) {
+	a.tokenHash, a.hasToken = sha256.Sum256([]byte(token)), token != ""
+}
+
 // checkPlace applies the rules of Dev: only this machine, seen directly.
-func (a access) checkPlace(r *http.Request) error {
+func (a *access) checkPlace(r *http.Request) error {
 	if !a.dev {
 		return nil
 	}
@@ -47,7 +53,7 @@ func (a access) checkPlace(r *http.Request) error {
 }
 
 // originAllowed says whether a page of this origin may call. A request without an Origin is not a page's.
-func (a access) originAllowed(r *http.Request) bool {
+func (a *access) originAllowed(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" || a.origins[strings.ToLower(origin)] {
 		return true
@@ -62,7 +68,7 @@ func (a access) originAllowed(r *http.Request) bool {
 	return strings.EqualFold(u.Host, r.Host)
 }
 
-func (a access) checkOrigin(r *http.Request) error {
+func (a *access) checkOrigin(r *http.Request) error {
 	if a.originAllowed(r) {
 		return nil
 	}
@@ -74,7 +80,7 @@ func (a access) checkOrigin(r *http.Request) error {
 }
 
 // checkToken compares in constant time. Without a configured token none is right.
-func (a access) checkToken(token string) bool {
+func (a *access) checkToken(token string) bool {
 	sum := sha256.Sum256([]byte(token))
 	return a.hasToken && subtle.ConstantTimeCompare(sum[:], a.tokenHash[:]) == 1
 }
@@ -93,7 +99,7 @@ func bearer(r *http.Request) (token string, ok bool) {
 }
 
 // checkCaller lets a request pass that may do everything.
-func (a access) checkCaller(r *http.Request) error {
+func (a *access) checkCaller(r *http.Request) error {
 	if a.dev {
 		return nil
 	}
@@ -131,7 +137,7 @@ const (
 )
 
 // allowOrigin adds the CORS headers for a page that may call.
-func (a access) allowOrigin(w http.ResponseWriter, r *http.Request) {
+func (a *access) allowOrigin(w http.ResponseWriter, r *http.Request) {
 	if origin := r.Header.Get("Origin"); origin != "" && a.originAllowed(r) {
 		w.Header().Set("Access-Control-Allow-Origin", origin)
 		w.Header().Set("Access-Control-Expose-Headers", corsExposed)
@@ -139,7 +145,7 @@ func (a access) allowOrigin(w http.ResponseWriter, r *http.Request) {
 }
 
 // preflight answers the question of a browser whether a page may call.
-func (a access) preflight(w http.ResponseWriter, allow string) {
+func (a *access) preflight(w http.ResponseWriter, allow string) {
 	h := w.Header()
 	h.Set("Allow", allow)
 	h.Set("Access-Control-Allow-Methods", corsMethods)

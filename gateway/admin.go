@@ -36,11 +36,24 @@ func (g *Gateway) serving() error {
 		return problemf("draining", "The server is stopping.")
 	default:
 	}
+	if err := g.open(); err != nil {
+		return err
+	}
 	select {
 	case <-g.store.Ready():
 		return nil
 	default:
 		return problemf("starting", "The server is replaying its log.")
+	}
+}
+
+// open says that Open has not been called, if so. Before it there is no store, and no token is known.
+func (g *Gateway) open() error {
+	select {
+	case <-g.opened:
+		return nil
+	default:
+		return problemf("starting", "The server is opening its log.")
 	}
 }
 
@@ -57,7 +70,8 @@ func (g *Gateway) serveAdmin() http.Handler {
 		if g.health(w, r) {
 			return
 		}
-		for _, check := range []func(*http.Request) error{g.access.checkPlace, g.access.checkOrigin, g.access.checkCaller} {
+		isOpen := func(*http.Request) error { return g.open() }
+		for _, check := range []func(*http.Request) error{g.access.checkPlace, g.access.checkOrigin, isOpen, g.access.checkCaller} {
 			if err := check(r); err != nil {
 				writeProblem(w, problemOf(err))
 				return

@@ -9,7 +9,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/freshetdb/freshet/ingest"
 	"github.com/freshetdb/freshet/matcher"
 )
 
@@ -26,8 +25,6 @@ const MaxCollectionTries = 100
 type Config struct {
 	// Dev opens everything to this machine, without a token, and creates collections as they are first written.
 	Dev bool
-	// RootToken is the access token that may do everything. Without Dev there must be one.
-	RootToken string
 	// Origins lists the origins (scheme://host[:port]) whose pages may call: it governs CORS and WebSocket alike.
 	Origins []string
 	// Version is what hello says the server is.
@@ -36,8 +33,6 @@ type Config struct {
 	Limits matcher.Limits
 	// Log takes faults of the server. The zero value drops them.
 	Log zerolog.Logger
-	// LogMetrics are those of the change log, for the metrics page; nil: none.
-	LogMetrics *ingest.Metrics
 
 	// HeartbeatInterval is how often an open WebSocket is pinged; one that is silent for more than twice as long is
 	// closed (default 25 s). Shorter finds dead clients sooner and costs a frame per client each time.
@@ -105,9 +100,6 @@ var ErrConfig = errors.New("gateway configuration")
 
 // Validate says what is wrong with c.
 func (c Config) Validate() error {
-	if !c.Dev && c.RootToken == "" {
-		return fmt.Errorf("%w: RootToken is empty: without Dev nobody could do anything", ErrConfig)
-	}
 	for _, origin := range c.Origins {
 		u, err := url.Parse(origin)
 		if err != nil || u.Scheme == "" || u.Host == "" || strings.TrimRight(origin, "/") != u.Scheme+"://"+u.Host {

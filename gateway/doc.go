@@ -10,8 +10,8 @@
 //     the nearest known name.
 //  3. A write is computed from the head that it names, and its preconditions are checked against that same head; if
 //     another write came first, all of it is done again.
-//  4. Without Config.Dev nothing but the health paths is answered without the access token; with it nothing is answered
-//     that does not come from this machine.
+//  4. Without Config.Dev nothing but the health paths is answered without the access token, once it is known: until Open
+//     everybody is told that the server is starting. With it nothing is answered that does not come from this machine.
 //  5. The document id is taken from the escaped path, so that every id that may be stored can be addressed.
 //  6. One session's frames are written whole, in the order in which fanout queued them.
 //  7. A server-sent event carries an id only if a client that has handled it may go on from that id.

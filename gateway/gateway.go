@@ -12,20 +12,34 @@ import (
 	"time"
 
 	"github.com/freshetdb/freshet/fanout"
+	"github.com/freshetdb/freshet/ingest"
 	"github.com/freshetdb/freshet/storage"
 )
+
+// Rooms are what a Gateway serves from, and what is known only once they are open. Its caller runs and stops them: after the
+// gateway.
+type Rooms struct {
+	Store *storage.Store
+	Hubs  *fanout.Hubs
+	// RootToken is the access token that may do everything. Without it and without Config.Dev nobody may do anything.
+	RootToken string
+	// LogMetrics are those of the change log, for the metrics page; nil: none.
+	LogMetrics *ingest.Metrics
+}
 
 // Gateway answers clients.
 type Gateway struct {
 	cfg       Config
-	store     *storage.Store
-	hubs      *fanout.Hubs
-	access    access
+	access    *access
 	metrics   *metrics
 	routes    map[string]map[string]handler
 	frames    map[string]clientFrame
 	positions positions
 	now       func() time.Time
+
+	opened chan struct{} // closed by Open; what stands below is set before
+	store  *storage.Store
+	hubs   *fanout.Hubs
 
 	frameNames  []string
 	sockets     socketSet
@@ -37,24 +51,31 @@ type Gateway struct {
 	cancel     context.CancelFunc // ends what outlives a request: streams and sockets
 }
 
-// New makes a gateway over a store and its hubs, which its caller runs and stops: after the gateway.
-func New(cfg Config, store *storage.Store, hubs *fanout.Hubs) *Gateway {
+// New makes a gateway that says that the server is starting, until Open gives it what it serves from.
+func New(cfg Config) *Gateway {
 	g := &Gateway{
-		cfg: cfg.withDefaults(), store: store, hubs: hubs, access: newAccess(cfg), routes: routeTable(),
-		frames: clientFrameTable(), now: time.Now, draining: make(chan struct{}),
+		cfg: cfg.withDefaults(), access: newAccess(cfg), routes: routeTable(),
+		frames: clientFrameTable(), now: time.Now, opened: make(chan struct{}), draining: make(chan struct{}),
 	}
 	for _, f := range clientFrames() {
 		g.frameNames = append(g.frameNames, f.Type)
 	}
 	g.metrics = newMetrics(&g.connections)
-	g.metrics.registry.MustRegister(newStructCollector("storage", store.Metrics()), newStructCollector("fanout", hubs.Metrics()))
-	if cfg.LogMetrics != nil {
-		g.metrics.registry.MustRegister(newStructCollector("ingest", cfg.LogMetrics))
-	}
-	g.metrics.tellLimits(g.bounds())
 	g.metrics.build.WithLabelValues(g.cfg.Version).Set(1)
 	g.background, g.cancel = context.WithCancel(context.Background())
 	return g
+}
+
+// Open has the gateway serve from the rooms, once the store is ready. It may be called once, beside Run.
+func (g *Gateway) Open(r Rooms) {
+	g.store, g.hubs = r.Store, r.Hubs
+	g.access.setToken(r.RootToken)
+	g.metrics.registry.MustRegister(newStructCollector("storage", r.Store.Metrics()), newStructCollector("fanout", r.Hubs.Metrics()))
+	if r.LogMetrics != nil {
+		g.metrics.registry.MustRegister(newStructCollector("ingest", r.LogMetrics))
+	}
+	g.metrics.tellLimits(g.bounds())
+	close(g.opened)
 }
 
 // Run serves the public and the admin port until ctx ends or a listener fails. Then it drains: /readyz answers 503,

@@ -17,7 +17,7 @@ func (s *testServer) ready(path string) map[string]any {
 }
 
 func TestIndexes(t *testing.T) {
-	s := startServer(t, Config{RootToken: "secret"})
+	s := startServer(t, Config{})
 	s.do("GET", "/v1/db/pages:indexes", "").problem("collection-not-found")
 	s.do("PUT", "/v1/db/pages:indexes/byDate", `{"keys":"date"}`).problem("collection-not-found")
 	s.do("PUT", "/v1/db/pages", "").want(201)
@@ -94,7 +94,7 @@ func TestIndexes(t *testing.T) {
 }
 
 func TestIndexesInSettings(t *testing.T) {
-	s := startServer(t, Config{RootToken: "secret"})
+	s := startServer(t, Config{})
 	s.do("PUT", "/v1/db/pages", `{"indexes":[{"name":"a","keys":"a"},{"name":"b","keys":"-b","expireAfterSeconds":60}]}`).want(201)
 	const want = `{"comment":"x","indexes":[{"name":"a","keys":[["a",1]]},{"name":"b","keys":[["b",-1]],"expireAfterSeconds":60}]}`
 	if got := s.do("PUT", "/v1/db/pages", `{"comment":"x"}`).want(200).body; got != want {
@@ -117,7 +117,7 @@ func TestIndexesInSettings(t *testing.T) {
 
 // Invariant 2: what an index cannot be is refused, with its place and what to do.
 func TestIndexRefusals(t *testing.T) {
-	s := startServer(t, Config{RootToken: "secret"})
+	s := startServer(t, Config{})
 	s.do("PUT", "/v1/db/pages", "").want(201)
 	for _, c := range []struct{ name, body, code, path, detail string }{
 		{"x", `{}`, "index-invalid", "/keys", "missing"},

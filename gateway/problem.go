@@ -80,7 +80,7 @@ var problemKinds = []problemKind{
 	{"upgrade-required", 426, "This path is a WebSocket", 0, "Open it as a WebSocket, with the subprotocol `freshet.v1` or none."},
 	{"too-many-subscriptions", 429, "The session has too many subscriptions", time.Second, "Unsubscribe some first, or open another session."},
 	{"internal", 500, "The server failed", 0, "A fault of the server; its log says more."},
-	{"starting", 503, "The server is starting", time.Second, "The log is being replayed."},
+	{"starting", 503, "The server is starting", time.Second, "The log is being opened or replayed."},
 	{"draining", 503, "The server is stopping", time.Second, "Connect again; another node or the restarted one will answer."},
 	{"overloaded", 503, "Too many writes are waiting", 500 * time.Millisecond, "The write was not made."},
 	{"write-contended", 503, "Too many writes to one document", 200 * time.Millisecond, "Other writes to the document kept coming first; this one was not made."},

@@ -112,7 +112,7 @@ func TestRoutesOverTheWire(t *testing.T) {
 }
 
 func TestCollections(t *testing.T) {
-	s := startServer(t, Config{RootToken: "secret"})
+	s := startServer(t, Config{})
 	if got := s.do("GET", "/v1/db", "").want(200).body; got != `{"collections":[]}` {
 		t.Fatalf("no collections: %s", got)
 	}

@@ -120,6 +120,9 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) error {
 		g.access.preflight(w, allowed(methods))
 		return nil
 	}
+	if err := g.open(); err != nil {
+		return err
+	}
 	if rt.pattern != "/live" { // a WebSocket may bring its token in a frame
 		if err := g.access.checkCaller(r); err != nil {
 			return err

@@ -80,7 +80,6 @@ func startServerOn(t testing.TB, public, admin net.Listener, cfg Config, hubsCon
 	log, err := ingest.OpenSegments(ingest.SegmentConfig{Dir: dir + "/log", LogPartitions: 2, SegmentBytes: 4 << 20, NoSync: true})
 	must(t, err)
 	must(t, os.MkdirAll(dir+"/state", 0o700))
-	cfg.LogMetrics = log.Metrics()
 	cfg.Log = zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel)
 	hubsConfig.Limits = cfg.Limits
 	storeConfig := storage.Config{Dir: dir + "/state", Limits: cfg.Limits, CacheBytes: 8 << 20}
@@ -104,8 +103,14 @@ func startServerOn(t testing.TB, public, admin net.Listener, cfg Config, hubsCon
 		t.Fatal("the store was not ready in time")
 	}
 
+	token := "secret"
+	if cfg.Dev {
+		token = ""
+	}
+	gateway := New(cfg)
+	gateway.Open(Rooms{Store: store, Hubs: hubs, RootToken: token, LogMetrics: log.Metrics()})
 	s := &testServer{
-		t: t, gateway: New(cfg, store, hubs), store: store, token: cfg.RootToken, host: public.Addr().String(),
+		t: t, gateway: gateway, store: store, token: token, host: public.Addr().String(),
 		base: "http://" + public.Addr().String(), admin: "http://" + admin.Addr().String(), finished: make(chan error, 1),
 		client: http.DefaultClient, dialer: websocket.Dialer{HandshakeTimeout: testWait, Subprotocols: []string{subprotocol}},
 	}

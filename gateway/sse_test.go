@@ -178,7 +178,7 @@ func TestStreamDocument(t *testing.T) {
 }
 
 func TestStreamRefusals(t *testing.T) {
-	s := startServer(t, Config{RootToken: "secret"})
+	s := startServer(t, Config{})
 	accept := "Accept: text/html, text/event-stream;q=0.9"
 	s.do("GET", "/v1/db/pages", "", accept).problem("collection-not-found")
 	s.do("PUT", "/v1/db/pages", "").want(201)

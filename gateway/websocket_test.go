@@ -320,7 +320,7 @@ func TestSocketBatch(t *testing.T) {
 
 // Invariant 4, over the socket.
 func TestSocketNeedsToken(t *testing.T) {
-	s := startServer(t, Config{RootToken: "secret", Origins: []string{"https://app.example.com"}})
+	s := startServer(t, Config{Origins: []string{"https://app.example.com"}})
 	s.do("PUT", "/v1/db/pages", "").want(201)
 	subscribe := `{"type":"subscribe","id":"s1","collection":"pages"}`
 
@@ -357,7 +357,7 @@ func TestSocketNeedsToken(t *testing.T) {
 }
 
 func TestSocketAuthTimeout(t *testing.T) {
-	s := startServer(t, Config{RootToken: "secret", AuthTimeout: 50 * time.Millisecond})
+	s := startServer(t, Config{AuthTimeout: 50 * time.Millisecond})
 	k := s.open()
 	k.closed(closeNotAuthorised)
 }

@@ -97,7 +97,8 @@ func TestNotReadyBeforeTheReplay(t *testing.T) {
 	store, err := storage.Open(storage.Config{Dir: dir + "/state"}, log)
 	must(t, err)
 	defer func() { must(t, store.Close()) }()
-	g := New(Config{Dev: true}, store, fanout.New(fanout.Config{}, testBoundaries{store})) // nobody runs the store
+	g := New(Config{Dev: true})
+	g.Open(Rooms{Store: store, Hubs: fanout.New(fanout.Config{}, testBoundaries{store})}) // nobody runs the store
 	for path, status := range map[string]int{"/healthz": 200, "/readyz": 503, "/v1/db": 503} {
 		r := httptest.NewRequest("GET", "http://localhost"+path, nil)
 		r.RemoteAddr = "127.0.0.1:5"

@@ -55,7 +55,7 @@ func (v boolValue) Set(text string) error {
 	case "false", "0":
 		*v.field = false
 	default:
-		return errors.New("is neither true nor false")
+		return errors.New("is neither true nor false; give one of them")
 	}
 	return nil
 }

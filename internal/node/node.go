@@ -24,16 +24,7 @@ import (
 var Version = "0.1.0"
 
 // Run opens the data folder, serves until ctx ends, and stops in order. It returns nil after an orderly stop.
-func Run(ctx context.Context, cfg config.Config) (err error) {
-	n, err := open(cfg, zerolog.Ctx(ctx))
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err = errors.Join(err, n.close()); err == nil {
-			zerolog.Ctx(ctx).Info().Msg("stopped")
-		}
-	}()
+func Run(ctx context.Context, cfg config.Config) error {
 	public, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w; choose another address with --listen", cfg.Listen, err)
@@ -44,7 +35,23 @@ func Run(ctx context.Context, cfg config.Config) (err error) {
 		return fmt.Errorf("listen on %s for administration: %w; choose another address with --admin", cfg.Admin, err)
 	}
 	defer admin.Close()
-	return n.serve(ctx, cfg, public, admin)
+	return run(ctx, cfg, public, admin, open)
+}
+
+// run says on both ports that the node is starting while open reads the data folder, and then serves.
+func run(ctx context.Context, cfg config.Config, public, admin net.Listener, open func(config.Config, *zerolog.Logger) (*node, error)) (err error) {
+	logger := zerolog.Ctx(ctx)
+	traffic := startTraffic(cfg, logger, public, admin)
+	n, err := open(cfg, logger)
+	if err != nil {
+		return errors.Join(err, traffic.end())
+	}
+	defer func() {
+		if err = errors.Join(err, n.close()); err == nil {
+			logger.Info().Msg("stopped")
+		}
+	}()
+	return n.serve(ctx, cfg, traffic)
 }
 
 // node is the parts that outlive a stop of the traffic.
@@ -170,37 +177,52 @@ func (p *part) end() error {
 	return nil
 }
 
-func (n *node) serve(ctx context.Context, cfg config.Config, public, admin net.Listener) (err error) {
+// traffic is the gateway on its two ports.
+type traffic struct {
+	*part
+	gate          *gateway.Gateway
+	public, admin net.Listener
+}
+
+// startTraffic starts a gateway that has nothing to serve yet, and says so.
+func startTraffic(cfg config.Config, logger *zerolog.Logger, public, admin net.Listener) *traffic {
+	gate := gateway.New(gateway.Config{
+		Dev:               cfg.Dev,
+		Origins:           cfg.Origins,
+		Version:           Version,
+		Limits:            cfg.Limits,
+		Log:               *logger,
+		HeartbeatInterval: cfg.Heartbeat,
+		DrainTimeout:      cfg.DrainTimeout,
+		MaxConnections:    cfg.MaxConnections,
+	})
+	run := start("gateway", func(ctx context.Context) error { return gate.Run(ctx, public, admin) })
+	return &traffic{part: run, gate: gate, public: public, admin: admin}
+}
+
+// serve takes the traffic over: it ends it before what is behind it.
+func (n *node) serve(ctx context.Context, cfg config.Config, traffic *traffic) (err error) {
 	logger := zerolog.Ctx(ctx)
+	store := start("storage", n.store.Run)
+	defer func() { err = errors.Join(err, store.end()) }()
+	hubs := start("fanout", n.hubs.Run)
+	defer func() { err = errors.Join(err, hubs.end()) }()
+	defer func() { err = errors.Join(err, traffic.end()) }()
 	token := ""
 	if !cfg.Dev {
 		if token, err = rootToken(cfg.Data, logger); err != nil {
 			return err
 		}
 	}
-	store := start("storage", n.store.Run)
-	defer func() { err = errors.Join(err, store.end()) }()
-	hubs := start("fanout", n.hubs.Run)
-	defer func() { err = errors.Join(err, hubs.end()) }()
-	gate := gateway.New(gateway.Config{
-		Dev:               cfg.Dev,
-		RootToken:         token,
-		Origins:           cfg.Origins,
-		Version:           Version,
-		Limits:            cfg.Limits,
-		Log:               *logger,
-		LogMetrics:        n.log.Metrics(),
-		HeartbeatInterval: cfg.Heartbeat,
-		DrainTimeout:      cfg.DrainTimeout,
-		MaxConnections:    cfg.MaxConnections,
-	}, n.store, n.hubs)
-	traffic := start("gateway", func(ctx context.Context) error { return gate.Run(ctx, public, admin) }) // which says so while the log is replayed
-	defer func() { err = errors.Join(err, traffic.end()) }()
+	traffic.gate.Open(gateway.Rooms{Store: n.store, Hubs: n.hubs, RootToken: token, LogMetrics: n.log.Metrics()}) // it says so while the log is replayed
 	select {
 	case <-n.store.Ready():
 	case failure := <-store.done:
 		store.done <- failure
 		return nil // end reports it
+	case failure := <-traffic.done:
+		traffic.done <- failure
+		return nil
 	case <-ctx.Done():
 		return nil
 	}
@@ -211,7 +233,7 @@ func (n *node) serve(ctx context.Context, cfg config.Config, public, admin net.L
 	expirer := start("expirer", storage.NewExpirer(n.store, storage.ExpirerConfig{}).Run)
 	defer func() { err = errors.Join(err, expirer.end()) }()
 	n.logStart(logger)
-	logger.Info().Str("version", Version).Str("listen", public.Addr().String()).Str("admin", admin.Addr().String()).Str("data", cfg.Data).
+	logger.Info().Str("version", Version).Str("listen", traffic.public.Addr().String()).Str("admin", traffic.admin.Addr().String()).Str("data", cfg.Data).
 		Str("durability", string(cfg.Durability)).Bool("dev", cfg.Dev).Msg("serving")
 	select {
 	case <-ctx.Done():

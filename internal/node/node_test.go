@@ -87,6 +87,7 @@ func TestNewerDataFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := tree(t, cfg.Data)
+	cfg.Listen, cfg.Admin = "127.0.0.1:0", "127.0.0.1:0"
 	err = Run(context.Background(), cfg)
 	if !errors.Is(err, storage.ErrFormat) || !strings.Contains(err.Error(), fmt.Sprintf("has format %d, this program reads up to %d: use", storage.FolderFormat+1, storage.FolderFormat)) || !strings.Contains(err.Error(), cfg.Data) {
 		t.Errorf("got %v", err)
