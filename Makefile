@@ -24,6 +24,7 @@ stage = @printf '\n== %s\n' "$(1)"
 DIFFERENTIAL := internal/differential
 MINGO        := $(DIFFERENTIAL)/mingo/node_modules/.installed
 JAVASERVER   := $(DIFFERENTIAL)/mongojavaserver/target/.installed
+ICU          := $(DIFFERENTIAL)/icu/target/.installed
 COMPARISONS  ?= 100000
 
 .PHONY: build demo test lint unit differential-setup differential bench load load-match peers fuzz crash fmt clean help
@@ -55,11 +56,11 @@ unit:
 	$(call stage,go test $(RACE))
 	@$(GO) test $(RACE) -p $(PARALLEL) -timeout 30m ./...
 
-differential-setup: $(if $(shell command -v npm),$(MINGO)) $(if $(shell command -v mvn),$(JAVASERVER))
+differential-setup: $(if $(shell command -v npm),$(MINGO)) $(if $(shell command -v mvn),$(JAVASERVER) $(ICU))
 	@$(if $(shell command -v npm),,echo 'npm is not installed: no comparison with mingo')
-	@$(if $(shell command -v mvn),,echo 'mvn is not installed: no comparison with mongo-java-server')
+	@$(if $(shell command -v mvn),,echo 'mvn is not installed: no comparison with mongo-java-server and ICU')
 
-differential: differential-setup ## COMPARISONS (100000) of the query language with each of two other implementations
+differential: differential-setup ## COMPARISONS (100000) of the query language with each of two other implementations, and of strings with ICU
 	$(GO) test ./$(DIFFERENTIAL) -count 1 -v -timeout 1h -seed 0 -comparisons $(COMPARISONS)
 
 bench: ## benchmarks that live beside the code
@@ -92,7 +93,7 @@ fmt: ## format the code
 	@gofmt -w .
 
 clean: ## remove what was built
-	rm -rf bin $(TOOLS) $(DIFFERENTIAL)/mingo/node_modules $(DIFFERENTIAL)/mongojavaserver/target
+	rm -rf bin $(TOOLS) $(DIFFERENTIAL)/mingo/node_modules $(DIFFERENTIAL)/mongojavaserver/target $(DIFFERENTIAL)/icu/target
 
 $(MINGO): $(DIFFERENTIAL)/mingo/package-lock.json
 	@printf 'installing mingo\n'
@@ -102,6 +103,11 @@ $(MINGO): $(DIFFERENTIAL)/mingo/package-lock.json
 $(JAVASERVER): $(DIFFERENTIAL)/mongojavaserver/pom.xml $(DIFFERENTIAL)/mongojavaserver/src/main/java/Peer.java
 	@printf 'installing mongo-java-server\n'
 	@cd $(DIFFERENTIAL)/mongojavaserver && mvn --quiet --batch-mode -Dstyle.color=never compile
+	@touch $@
+
+$(ICU): $(DIFFERENTIAL)/icu/pom.xml $(DIFFERENTIAL)/icu/src/main/java/Comparer.java
+	@printf 'installing ICU4J\n'
+	@cd $(DIFFERENTIAL)/icu && mvn --quiet --batch-mode -Dstyle.color=never compile
 	@touch $@
 
 # A tool's file carries its version, so that another version is another file.

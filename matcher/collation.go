@@ -49,7 +49,10 @@ func newCollation(o collationOptions) *collation {
 // alphabet is what collations of one locale share: the weights of its characters, with punctuation shifted or not. How
 // many levels of them count, how numbers compare and the direction of accents make no difference to it.
 type alphabet struct {
-	tables   language.Tag  // what is asked of the tables' package
+	tables   language.Tag // what is asked of the tables' package
+	joined   [][2]rune    // letters and marks that are one letter, where the tables have more of those
+	apart    [][2]rune    // those that are not one, as they are in the tables
+	respell  []respelling
 	moves    []primaryMove // brings the language's own scripts before the others
 	number   uint16        // the primary weight that numbers begin with: that of no digit and no letter
 	ascii    *asciiWeights // nil: the language joins letters of ASCII into one, as Czech does with ch
@@ -72,6 +75,8 @@ func alphabetOf(locale string, shifted bool) *alphabet {
 		return a.(*alphabet)
 	}
 	a := &alphabet{tables: tablesTag(collationLocales[locale].tables, shifted)}
+	a.apart, a.respell = letterPairs(collationLocales[locale].apart), collationLocales[locale].respelled
+	a.joined = joinedLetters(collationLocales[locale].joined)
 	a.all = &collation{collationOptions: collationOptions{locale: locale, strength: 4, shifted: shifted}, alphabet: a}
 	a.weighers.New = func() any { return newWeigher(a) }
 	w := a.weigher()

@@ -53,6 +53,7 @@ type weigher struct {
 	cases   []byte
 	shifted []byte // as in the key
 	normal  []byte // the string in NFD, which is what the tables are about
+	plain   []byte // normal as it is shown to the tables
 }
 
 func newWeigher(a *alphabet) *weigher { return &weigher{collator: collate.New(a.tables)} }
@@ -72,25 +73,83 @@ func (w *weigher) reset() {
 // weigh finds the weights of s.
 func (w *weigher) weigh(c *collation, s []byte) {
 	w.reset()
-	if norm.NFD.IsNormal(s) { // which takes no room
-		w.normal = append(w.normal, s...)
-	} else {
-		w.normal = norm.NFD.Append(w.normal, s...)
-	}
-	s = w.normal
+	w.normal = appendNormalForm(w.normal, s)
+	s = w.respell(c.alphabet)
 	for len(s) > 0 {
 		n := len(s)
 		if c.numeric {
 			n = textBytes(s)
 		}
-		if n > 0 {
-			w.buffer.Reset()
-			w.add(c.alphabet, w.collator.Key(&w.buffer, s[:n]))
-		}
+		w.addText(c.alphabet, s[:n])
 		if s = s[n:]; len(s) > 0 {
 			s = s[w.number(c, s):]
 		}
 	}
+}
+
+// addText appends the weights of a text in NFD. Cyrillic letters and the marks on them that are no letter of the language
+// together are weighed one after the other, since the tables take many more of them for letters than today's do.
+func (w *weigher) addText(a *alphabet, s []byte) {
+	for len(s) > 0 {
+		n := a.cut(s)
+		w.buffer.Reset()
+		w.add(a, w.collator.Key(&w.buffer, s[:n]))
+		s = s[n:]
+	}
+}
+
+// cut is how many bytes of s stand before the first mark that is to be weighed apart from the letter before it.
+func (a *alphabet) cut(s []byte) int {
+	for i := 0; i < len(s); {
+		r, size := decode(s[i:])
+		i += size
+		cyrillic := r >= firstCyrillic && r <= lastCyrillic
+		if !cyrillic && a.apart == nil {
+			continue
+		}
+		marks, joined, apart := i, false, cyrillic
+		for i < len(s) {
+			mark, size := decode(s[i:])
+			if mark < firstMark || mark > lastMark {
+				break
+			}
+			pair := [2]rune{r, mark}
+			joined = joined || slices.Contains(a.joined, pair)
+			apart = apart || slices.Contains(a.apart, pair)
+			i += size
+		}
+		if i > marks && apart && !joined {
+			return marks
+		}
+	}
+	return len(s)
+}
+
+const (
+	firstCyrillic, lastCyrillic = 0x400, 0x52F
+	firstMark, lastMark         = 0x300, 0x36F
+)
+
+// respell is the normal form as it is shown to the tables. The decimal digits of all scripts are those of ASCII: they differ
+// in nothing, which the tables do not know. Those that are another form of a digit of ASCII, such as a wide one, stay what
+// they are.
+func (w *weigher) respell(a *alphabet) []byte {
+	if isASCII(w.normal) {
+		return w.normal
+	}
+	w.plain = w.plain[:0]
+	for i := 0; i < len(w.normal); {
+		r, size := decode(w.normal[i:])
+		if digit := digitOf(r); digit >= 0 && norm.NFKD.Properties(w.normal[i:]).Decomposition() == nil {
+			w.plain = append(w.plain, '0'+byte(digit))
+		} else if place := slices.IndexFunc(a.respell, func(of respelling) bool { return of.letter == r }); place >= 0 {
+			w.plain = append(w.plain, a.respell[place].text...)
+		} else {
+			w.plain = append(w.plain, w.normal[i:i+size]...)
+		}
+		i += size
+	}
+	return w.plain
 }
 
 // add appends the weights of a key that the tables' package made: the letters, two zeros, two bytes for each accent, two

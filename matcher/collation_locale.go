@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // locale is what is known of the order of one language.
@@ -14,37 +16,79 @@ type locale struct {
 	shifted   bool     // unless the query says otherwise
 	backwards bool     // unless the query says otherwise
 	upper     bool     // capital letters come first, which the tables cannot do
+	apart     string   // letters with a mark that are not one letter, as they are in the tables
+	respelled []respelling
+	joined    string // the Cyrillic letters with a mark that are letters of their own; empty: short I alone
 }
 
 // collationLocales are the locales by MongoDB's names. Those are in the list whose letters stand in the tables as they
 // stand in today's CLDR: the tables have others too, some of them damaged, as those of nb, which therefore is sorted by
-// nn's, which it shares in CLDR.
+// nn's, which it shares in CLDR, and those of most languages of India, which therefore are not here. What differs in few
+// letters is put right by apart, respelled and joined.
 var collationLocales = map[string]locale{
-	"af": {tables: "af"}, "as": {tables: "as", first: indic("Bengali")}, "be": {tables: "be", first: cyrillic},
-	"bg": {tables: "bg", first: cyrillic}, "bn": {tables: "bn", first: indic("Bengali")}, "bs": {tables: "hr", first: latinCyrillic},
-	"ca": {tables: "ca"}, "cs": {tables: "cs"}, "cy": {tables: "cy"}, "da": {tables: "da", upper: true},
+	"af": {tables: "af"}, "be": {tables: "be", first: cyrillic, joined: "ЁёЎўЙй"},
+	"bg": {tables: "bg", first: cyrillic}, "bs": {tables: "hr", first: latinCyrillic},
+	"ca": {tables: "ca"}, "cs": {tables: "cs"}, "cy": {tables: "cy"}, "da": {tables: "da", upper: true, apart: "Ęę"},
 	"de": {tables: "de"}, "de@collation=phonebook": {tables: "de-u-co-phonebk"},
 	"el": {tables: "el", first: []string{"Greek"}}, "en": {tables: "en"}, "en_US": {tables: "en-US"}, "eo": {tables: "eo"},
-	"es": {tables: "es"}, "et": {tables: "et"}, "fa": {tables: "fa", first: []string{"Arabic"}}, "fi": {tables: "fi"},
+	"es": {tables: "es"}, "fa": {tables: "fa", first: []string{"Arabic"}}, "fi": {tables: "fi", respelled: samiLetters},
 	"fil": {tables: "fil"}, "fo": {tables: "fo"}, "fr": {tables: "fr"}, "fr_CA": {tables: "fr-CA", backwards: true},
-	"ga": {tables: "und"}, "gl": {tables: "es"}, "gu": {tables: "gu", first: indic("Gujarati")}, "ha": {tables: "ha"},
+	"ga": {tables: "und"}, "gl": {tables: "es"}, "ha": {tables: "ha"},
 	"he": {tables: "he", first: []string{"Hebrew"}}, "hi": {tables: "hi", first: indic("Devanagari")}, "hr": {tables: "hr", first: latinCyrillic},
-	"hu": {tables: "hu"}, "hy": {tables: "hy", first: []string{"Armenian"}}, "id": {tables: "und"}, "ig": {tables: "ig"},
+	"hu": {tables: "hu"}, "id": {tables: "und"}, "ig": {tables: "ig"},
 	"is": {tables: "is"}, "it": {tables: "und"}, "ka": {tables: "und", first: []string{"Georgian"}}, "kl": {tables: "kl"},
-	"km": {tables: "km", first: []string{"Khmer"}}, "kn": {tables: "kn", first: indic("Kannada")},
-	"kok": {tables: "kok", first: indic("Devanagari")}, "lb": {tables: "und"}, "ko": {tables: "ko", first: []string{"Hangul"}, han: true}, "ln": {tables: "ln"}, "lt": {tables: "lt"},
-	"mk": {tables: "mk", first: cyrillic}, "mn": {tables: "und", first: cyrillic},
-	"mr": {tables: "mr", first: indic("Devanagari")}, "ms": {tables: "und"},
+
+	"lb": {tables: "und"}, "ko": {tables: "ko", first: []string{"Hangul"}, han: true}, "ln": {tables: "ln"}, "lt": {tables: "lt"},
+	"mk": {tables: "mk", first: cyrillic, joined: "ЃѓЌќ"}, "mn": {tables: "und", first: cyrillic},
+	"ms": {tables: "und"},
 	"nb": {tables: "nn"}, "ne": {tables: "und", first: []string{"Devanagari"}},
 	"nl": {tables: "und"}, "nn": {tables: "nn"}, "no": {tables: "nn"}, "om": {tables: "om"},
-	"or": {tables: "or", first: indic("Oriya")}, "pl": {tables: "pl"}, "pt": {tables: "und"},
+	"pl": {tables: "pl"}, "pt": {tables: "und"},
 	"ro": {tables: "ro"}, "ru": {tables: "ru", first: cyrillic}, "se": {tables: "se"}, "sk": {tables: "sk"},
-	"sl": {tables: "sl"}, "sq": {tables: "sq"}, "sr": {tables: "sr", first: cyrillic}, "sr_Latn": {tables: "hr", first: latinCyrillic},
-	"sv": {tables: "sv"}, "sw": {tables: "und"}, "ta": {tables: "ta", first: indic("Tamil")},
-	"te": {tables: "te", first: indic("Telugu")}, "th": {tables: "th", first: []string{"Thai"}, shifted: true},
-	"to": {tables: "to"}, "tr": {tables: "tr"}, "uk": {tables: "uk", first: cyrillic}, "vi": {tables: "vi"},
+	"sl": {tables: "sl"}, "sq": {tables: "sq"}, "sr": {tables: "sr", first: cyrillic, joined: noneJoined}, "sr_Latn": {tables: "hr", first: latinCyrillic},
+	"sv": {tables: "sv"}, "sw": {tables: "und"},
+	"th": {tables: "th", respelled: maitaikhu, first: []string{"Thai"}, shifted: true},
+	"to": {tables: "to"}, "tr": {tables: "tr"}, "uk": {tables: "uk", first: cyrillic, joined: "ЇїЙй"}, "vi": {tables: "vi"},
 	"yo": {tables: "yo"}, "zh": {tables: "zh", han: true}, "zh_Hant": {tables: "zh-Hant", han: true},
 	"zh@collation=stroke": {tables: "zh-u-co-stroke", han: true}, "zu": {tables: "und"},
+}
+
+// respelling is a letter that is weighed as another text: what only differs from another letter as an accent does.
+type respelling struct {
+	letter rune
+	text   string
+}
+
+// samiLetters are letters of their own in the tables of Finnish, and variants of others in today's. Two strokes stand for
+// what they have more, which no text has.
+var samiLetters = []respelling{
+	{'đ', "d\u0335\u0335"}, {'Đ', "D\u0335\u0335"}, {'ŋ', "n\u0335\u0335"}, {'Ŋ', "N\u0335\u0335"}, {'ŧ', "t\u0335\u0335"}, {'Ŧ', "T\u0335\u0335"},
+}
+
+// maitaikhu is a mark of Thai that the tables take for another one, thanthakhat, behind which it stands.
+var maitaikhu = []respelling{{'\u0e47', "\u0e4c\u0335\u0335"}}
+
+// noneJoined is for languages in which no Cyrillic letter with a mark is one of its own.
+const noneJoined = "-"
+
+// joinedLetters are the letters and marks that locale.joined is about.
+func joinedLetters(composed string) [][2]rune {
+	switch composed {
+	case "":
+		composed = "Йй"
+	case noneJoined:
+		return nil
+	}
+	return letterPairs(composed)
+}
+
+// letterPairs are the letters and marks of composed letters.
+func letterPairs(composed string) (pairs [][2]rune) {
+	for _, r := range composed {
+		parts := []rune(norm.NFD.String(string(r)))
+		pairs = append(pairs, [2]rune{parts[0], parts[1]})
+	}
+	return pairs
 }
 
 var (

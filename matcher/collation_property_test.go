@@ -115,6 +115,25 @@ func TestCollationAgainstCompare(t *testing.T) {
 	}
 }
 
+// TestCollationNormalizes holds the normal form against that of the package that has the tables of it.
+func TestCollationNormalizes(t *testing.T) {
+	m := collationMaker{rand.New(rand.NewPCG(1, 35))}
+	marks := []rune("\u0301\u0323\u030a\u0308\u0327\u0345\u05b0\u0f71\u0f72\u3099\u0300\u0344\u0f73")
+	for i := range 20_000 {
+		s := m.text()
+		for range m.IntN(8) {
+			s += string(marks[m.IntN(len(marks))])
+		}
+		s += m.text() + "각힣\U0001d15f\u2126\U0002f800"
+		if i%500 == 0 {
+			s += strings.Repeat("\u0327\u0301", 40)
+		}
+		if got := appendNormalForm([]byte("x"), []byte(s)); string(got) != "x"+norm.NFD.String(s) {
+			t.Fatalf("round %d: the normal form of %+q is %+q, want %+q", i, s, got[1:], norm.NFD.String(s))
+		}
+	}
+}
+
 // TestCollationNumbers holds numeric ordering against a naive one, on strings of small letters and digits.
 func TestCollationNumbers(t *testing.T) {
 	c := testCollation(t, `{"locale":"en","numericOrdering":true}`)

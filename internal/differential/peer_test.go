@@ -129,21 +129,30 @@ func (p *peer) end() error {
 	return err
 }
 
-// ask sends a round and reads the answer.
-func (p *peer) ask(r round) (answers, error) {
+// exchange sends a line, its end included, and reads the answer.
+func (p *peer) exchange(question []byte) ([]byte, error) {
 	watchdog := time.AfterFunc(MaxAnswerWait, func() { _ = p.command.Process.Kill() })
 	defer watchdog.Stop()
 	written := make(chan error, 1)
 	go func() { // a peer that answers before it has read everything must not stop us
-		_, err := p.in.Write(r.line())
+		_, err := p.in.Write(question)
 		written <- err
 	}()
 	line, err := p.out.ReadBytes('\n')
 	if err = errors.Join(err, <-written); err != nil {
-		return answers{}, fmt.Errorf("ask the peer: %w\n%s", err, p.stderr.String())
+		return nil, fmt.Errorf("ask the peer: %w\n%s", err, p.stderr.String())
 	}
 	if len(line) > MaxAnswerBytes {
-		return answers{}, fmt.Errorf("the peer's answer has %d bytes, more than %d", len(line), MaxAnswerBytes)
+		return nil, fmt.Errorf("the peer's answer has %d bytes, more than %d", len(line), MaxAnswerBytes)
+	}
+	return line, nil
+}
+
+// ask sends a round and reads the answer.
+func (p *peer) ask(r round) (answers, error) {
+	line, err := p.exchange(r.line())
+	if err != nil {
+		return answers{}, err
 	}
 	var a answers
 	if err := json.Unmarshal(line, &a); err != nil {

@@ -73,6 +73,23 @@ var modules = map[string][]string{
 	"golang.org/x/sys":                        {"ingest"},
 	"golang.org/x/text":                       {"matcher", "internal/e2e"},
 	"golang.org/x/term":                       {"internal/cli", "demo"},
+	"github.com/tidwall/gjson":            {"matcher"},
+	"github.com/golang/geo":               {"matcher"},
+	"github.com/cockroachdb/pebble":       {"storage", "loadtest"},
+	"github.com/anishathalye/porcupine":   {"storage"},
+	"github.com/maypok86/otter":           {"storage"},
+	"github.com/segmentio/kafka-go":       {"ingest"},
+	"github.com/hashicorp/memberlist":     {"cluster"},
+	"github.com/gorilla/websocket":        {"gateway", "loadtest", "internal/client", "internal/cli", "internal/e2e"},
+	"github.com/prometheus/client_golang": {"gateway"},
+	"github.com/google/uuid":              {"gateway"},
+	"github.com/rs/zerolog":               {".", "internal", "gateway"},
+	"github.com/spf13/cobra":              {"internal/cli"},
+	"github.com/spf13/pflag":              {"internal/cli"},
+	"go.yaml.in/yaml":                     {"internal/config"},
+	"golang.org/x/sys":                    {"ingest"},
+	"golang.org/x/text":                   {"matcher", "internal/e2e", "internal/differential"},
+	"golang.org/x/term":                   {"internal/cli", "demo"},
 }
 
 // goFile is one file of the tree.
