@@ -27,7 +27,7 @@ const MaxGeometryPoints = 1000
 // MaxGeometrySteps bounds the pairs of edges that are looked at to find out whether the edges of one polygon cross. A
 // polygon that takes more is taken for one that is not valid. Edges that are short beside the whole take a few pairs each,
 // so that no shape of the earth comes near: only edges that lie side by side by the thousand do.
-const MaxGeometrySteps = 5_000_000
+const MaxGeometrySteps = 1_000_000
 
 // touchRadians is how near two things on the sphere touch: about 6 mm on the earth, the size of the cells that MongoDB
 // rounds points to when it compares them with shapes.

@@ -44,8 +44,9 @@ func chain(points []s2.Point) []arc {
 
 // arcSet holds arcs sorted by one of their coordinates, so that a scan for those near something can end early.
 type arcSet struct {
-	arcs []arc
-	axis int // the coordinate in which they lie furthest apart
+	arcs    []arc
+	axis    int       // the coordinate in which they lie furthest apart
+	highest []float64 // up to where in it the arcs reach that begin no later than each
 }
 
 // newArcSet sorts arcs.
@@ -65,6 +66,12 @@ func newArcSet(arcs []arc) arcSet {
 		}
 	}
 	slices.SortFunc(arcs, func(e, f arc) int { return cmp.Compare(e.low[s.axis], f.low[s.axis]) })
+	s.highest = make([]float64, len(arcs))
+	reach := math.Inf(-1)
+	for i := range arcs {
+		reach = max(reach, arcs[i].high[s.axis])
+		s.highest[i] = reach
+	}
 	return s
 }
 
@@ -91,16 +98,18 @@ func (e *arc) meets(f *arc) bool {
 		e.touches(f.a) || e.touches(f.b) || f.touches(e.a) || f.touches(e.b))
 }
 
-// upTo are the arcs that begin at or before a coordinate.
-func (s arcSet) upTo(end [3]float64) []arc {
-	most := end[s.axis]
-	i := sort.Search(len(s.arcs), func(i int) bool { return s.arcs[i].low[s.axis] > most })
-	return s.arcs[:i]
+// between are the arcs that may lie between two coordinates: those that begin at or before the second one, without the
+// first of them that all end before the other.
+func (s arcSet) between(low, high [3]float64) []arc {
+	least, most := low[s.axis], high[s.axis]
+	to := sort.Search(len(s.arcs), func(i int) bool { return s.arcs[i].low[s.axis] > most })
+	from := sort.SearchFloat64s(s.highest[:to], least)
+	return s.arcs[from:to]
 }
 
 // touches reports whether p lies on one of the arcs.
 func (s arcSet) touches(p s2.Point) bool {
-	near := s.upTo(coordinates(p))
+	near := s.between(coordinates(p), coordinates(p))
 	for i := range near {
 		if near[i].touches(p) {
 			return true
@@ -111,7 +120,7 @@ func (s arcSet) touches(p s2.Point) bool {
 
 // meets reports whether e meets one of the arcs.
 func (s arcSet) meets(e *arc) bool {
-	near := s.upTo(e.high)
+	near := s.between(e.low, e.high)
 	for i := range near {
 		if e.meets(&near[i]) {
 			return true
@@ -123,7 +132,7 @@ func (s arcSet) meets(e *arc) bool {
 // cuts appends where, in radians from e's beginning, the arcs of the set cross or touch e.
 func (e *arc) cuts(set arcSet, places []float64) []float64 {
 	add := func(p s2.Point) { places = append(places, e.a.Distance(p).Radians()) }
-	near := set.upTo(e.high)
+	near := set.between(e.low, e.high)
 	for i := range near {
 		f := &near[i]
 		if e.apart(f) {

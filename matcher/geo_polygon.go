@@ -10,6 +10,7 @@ import (
 type polygon struct {
 	rings  [][]s2.Point // the first point is not repeated; the first ring is the shell, all others are holes
 	arcs   arcSet       // of all rings
+	chains [][]arc      // of each ring, in its order
 	origin bool         // whether s2.OriginPoint lies inside
 }
 
@@ -63,21 +64,37 @@ func (r *polygon) containsChain(arcs []arc) bool {
 // containsPolygon reports whether the polygon holds every point of another one. The edges of o must lie within, r's edges
 // must not pass through the interior of o, and then one point of that interior decides for all.
 func (r *polygon) containsPolygon(o *polygon) bool {
-	for _, ring := range o.rings {
-		if !r.containsChain(chain(closed(ring))) {
+	for _, ring := range o.chains {
+		if !r.containsChain(ring) {
 			return false
 		}
 	}
-	var cuts []float64
-	for i := range r.arcs.arcs {
-		e := &r.arcs.arcs[i]
-		cuts = e.cuts(o.arcs, cuts[:0])
-		if !e.pieces(cuts, func(p s2.Point) bool { return !o.inside(p) || o.onEdge(p) }) {
+	for _, ring := range r.chains {
+		if o.passes(ring) {
 			return false
 		}
 	}
 	p, found := o.interior()
 	return !found || r.contains(p)
+}
+
+// passes reports whether a chain of arcs passes through the interior of the polygon. Only an arc at the beginning or behind
+// one that the polygon's edges cut is looked for: all others lie on the side of the one before.
+func (r *polygon) passes(arcs []arc) bool {
+	outside := false // the arc before lies outside, and no edge cuts it
+	var cuts []float64
+	for i := range arcs {
+		e := &arcs[i]
+		cuts = e.cuts(r.arcs, cuts[:0])
+		if outside && len(cuts) == 0 {
+			continue
+		}
+		if !e.pieces(cuts, func(p s2.Point) bool { return !r.inside(p) || r.onEdge(p) }) {
+			return true
+		}
+		outside = len(cuts) == 0 && e.a.Distance(e.b).Radians() > 2*touchRadians // pieces has looked
+	}
+	return false
 }
 
 // interior finds a point inside that is on no edge; a polygon without an area has none.
@@ -169,6 +186,7 @@ func newPolygon(rings [][]s2.Point, winding bool) (r *polygon, fault string) {
 		loops = append(loops, loop)
 		r.rings = append(r.rings, loop.Vertices())
 		r.origin = r.origin != loop.ContainsOrigin()
+		r.chains = append(r.chains, arcs)
 		edges = append(edges, arcs...)
 	}
 	r.arcs = newArcSet(edges)

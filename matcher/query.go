@@ -13,7 +13,7 @@ import (
 // semanticsVersion stands in every query key. It grows when a query could mean something else than before, so that a
 // resume across such a change becomes a reset. A commit that changes the answer of a filter, the order of a sort or what a
 // projection shows, for any document, adds 1 once per release; a new operator, which no older query has, needs no new one.
-const semanticsVersion = 2
+const semanticsVersion = 3
 
 // QuerySpec is a query as a client sent it. Filter, Sort, Fields and Collation are JSON texts, nil if absent.
 type QuerySpec struct {
