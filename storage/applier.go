@@ -201,17 +201,30 @@ func (a *applier) current(g *group, key documentKey, it *item) (head, error) {
 		return a.head(g, key, it.hint)
 	}
 	if a.recheck != nil && it.record.Epoch == a.epochs[epochKey{key.partition, key.collection}].number {
-		found, err := a.head(g, key, nil)
-		if err != nil {
+		if err := a.recheckSteady(g, key, it); err != nil {
 			return head{}, err
 		}
-		if found.expired(it.record.ReadTo, a.maxWriteLag) {
-			found = head{}
-		}
-		a.recheck(it, found)
 	}
 	// A tombstone that did not count any more when the writer read it is no base; one that did counts still.
 	return head{document: it.hint, writeID: it.record.Base, deleted: a.vector.Next[key.partition]}, nil
+}
+
+// recheckSteady looks up what a steady write is taken at its word for. Of tests.
+func (a *applier) recheckSteady(g *group, key documentKey, it *item) error {
+	found, err := a.head(g, key, nil)
+	next := a.vector.Next[key.partition]
+	switch {
+	case err != nil:
+		return err
+	case next-it.record.ReadTo > a.maxWriteLag:
+		return nil // decide rejects it, whatever the state is
+	case found.expired(it.record.ReadTo, a.maxWriteLag):
+		found = head{}
+	case found == head{} && !a.tombstones.count(key.partition, next, a.maxWriteLag):
+		found.writeID = it.record.Base // of a tombstone that still counted when it was read
+	}
+	a.recheck(it, found)
+	return nil
 }
 
 // head is the current state of a key: in this group, in the cache, in Pebble.

@@ -86,9 +86,10 @@ type Config struct {
 	NewIncarnation bool
 
 	// Of tests.
-	chunkDocuments int                        // how many documents the builder of indexes reads at a time
-	manifestBytes  int64                      // from which size on Pebble makes the file that lists its files anew; 0: its default
-	recheck        func(it *item, found head) // what a steady write goes by, and what its key's state is; the zero head: it is gone
+	chunkDocuments    int                        // how many documents the builder of indexes reads at a time
+	groupPayloadBytes int                        // where a group of records ends
+	manifestBytes     int64                      // from which size on Pebble makes the file that lists its files anew; 0: its default
+	recheck           func(it *item, found head) // what a steady write goes by, and what its key's state is; the zero head: it is gone
 }
 
 func (c Config) withDefaults() Config {
@@ -117,6 +118,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.chunkDocuments == 0 {
 		c.chunkDocuments = maxChunkDocuments
+	}
+	if c.groupPayloadBytes == 0 {
+		c.groupPayloadBytes = maxGroupPayloadBytes
 	}
 	return c
 }

@@ -89,7 +89,9 @@ func (r *rig) start() {
 	if cfg.FlushBytes == 0 {
 		cfg.FlushBytes = 16 << 10 // flush often
 	}
-	cfg.recheck = recheckSteady
+	if cfg.recheck == nil {
+		cfg.recheck = recheckSteady
+	}
 	store, err := Open(cfg, r.log)
 	if err != nil {
 		r.t.Fatalf("open: %v", err)

@@ -113,7 +113,7 @@ func (s *Store) applyRequests(ctx context.Context, requests []*request) error {
 	s.payloads = s.payloads[:0] // the log has copied, or written, those of the group before
 	all, rest := requests, []*request(nil)
 	for i, r := range requests {
-		if len(s.payloads) >= maxGroupPayloadBytes {
+		if len(s.payloads) >= s.config.groupPayloadBytes {
 			requests, rest = requests[:i], requests[i:]
 			break
 		}
