@@ -77,4 +77,21 @@ func TestSteadyWrites(t *testing.T) {
 	settle(accepted)
 	again.settled, again.unsteady = look().settled, true // read anew, once too often
 	put(write(5), again, placed, true)
+	settle(accepted)
+
+	// What built on a rejected write is settled in a later group; the head that came between is not its.
+	put(write(6), look(), placed, true)
+	put(write(7), look(), placed, false)
+	group := p.take(nil)
+	for _, r := range group {
+		r.items[0].verdict = rejectedLag
+	}
+	p.settle(group[:1])
+	put(write(8), look(), placed, true) // a rejected write leaves no head
+	p.settle(group[1:])
+	put(write(9), look(), placed, false)
+	settle(accepted)
+	if s := look(); s.inFlight {
+		t.Errorf("%v is still on its way", s.WriteID)
+	}
 }

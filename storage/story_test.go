@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -83,9 +84,7 @@ func (s *story) any(rng *rand.Rand, worker string, number int) (Update, func(Wri
 	case 0, 1:
 		u = s.inserting(c, id, number)
 	case 2, 3, 4:
-		u.Compute = func(current *matcher.Document, _ matcher.WriteID) (Image, error) {
-			return Image{Unchanged: current == nil}, nil
-		}
+		u = s.deleting(c, id)
 	case 5:
 		u.Compute = func(*matcher.Document, matcher.WriteID) (Image, error) { return Image{Unchanged: true}, nil }
 	}
@@ -341,4 +340,98 @@ func (s *story) rounds(rng *rand.Rand) {
 		}
 	}
 	s.audit()
+}
+
+// A document that was deleted a moment ago is made again at once: its tombstone is the base, however early in the log.
+func TestSteadyAfterDelete(t *testing.T) {
+	r := kinds["embedded in memory"](t, 1)
+	r.state = newState()
+	s := newStory(r, 5, 50)
+	r.start()
+	defer func() { r.end(); r.log.Close() }()
+	c := r.collection(storyPages)
+	rejected := r.store.Metrics().WritesRejected.Load()
+	for i := range 20 {
+		if w, err := r.store.Update(t.Context(), r.inserting(c, "a", i)); err != nil || counted(w.Document) != i {
+			t.Fatalf("insert %d: %v, %v", i, text(w.Document), err)
+		}
+		if w, err := r.store.Update(t.Context(), r.deleting(c, "a")); err != nil || w.Operation != matcher.OperationDelete {
+			t.Fatalf("delete %d: %v, %v", i, w.Operation, err)
+		}
+	}
+	if s.steady.Load() != 40 || r.store.Metrics().WritesRejected.Load() != rejected {
+		t.Errorf("%d steady writes, %d rejected", s.steady.Load(), r.store.Metrics().WritesRejected.Load()-rejected)
+	}
+}
+
+// Invariant 5: a start finds the tombstones that count, behind ones that count no more, flushed or replayed.
+func TestTombstonesAfterRestart(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		r := &rig{t: t, log: ingest.NewMemoryLog(1), state: newState(), config: Config{MaxWriteLag: 5}}
+		r.start()
+		c := r.collection(storyPages)
+		write := func(u Update) {
+			t.Helper()
+			if _, err := r.store.Update(t.Context(), u); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(r.counting(c, "a"))
+		write(r.deleting(c, "a"))
+		for range 10 {
+			write(r.counting(c, "filler"))
+		}
+		write(r.counting(c, "b"))
+		write(r.deleting(c, "b"))
+		before, err := r.store.Head(c, "b")
+		if err != nil || before.WriteID.IsZero() || before.Document != nil {
+			t.Fatalf("%+v, %v", before, err)
+		}
+		if crash {
+			r.crash(rand.New(rand.NewPCG(1, 2)))
+		} else {
+			r.end()
+		}
+		r.start()
+		for id, want := range map[string]matcher.WriteID{"a": {}, "b": before.WriteID} {
+			if head, err := r.store.Head(c, id); err != nil || head.WriteID != want || head.Document != nil {
+				t.Errorf("crash %v: %q builds on %v, want %v, %v", crash, id, head.WriteID, want, err)
+			}
+		}
+		r.end()
+		if err := r.log.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A state that is read slowly may be another's before; no write that built on the former one gets in line.
+func TestSteadyWhileStatesAreRead(t *testing.T) {
+	r := kinds["embedded in memory"](t, 1)
+	r.config.CacheBytes, r.state = 1, newState()
+	s := newStory(r, 1<<20, 50)
+	r.start()
+	defer func() { r.end(); r.log.Close() }()
+	c := r.collection(storyPages)
+	list := `"list":[` + strings.Repeat("[1.25e7],", 10_000) + `[1]]` // takes longer to parse than a group takes
+	const writers, each = 3, 8
+	var group sync.WaitGroup
+	for range writers {
+		group.Go(func() {
+			for range each {
+				_, err := r.store.Update(t.Context(), Update{Collection: c, ID: "large", Compute: func(d *matcher.Document, w matcher.WriteID) (Image, error) {
+					return Image{After: r.compose("large", Head{Document: d}, w, fmt.Sprintf(`{"n":%d,%s}`, counted(d)+1, list))}, nil
+				}})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	if head, err := r.store.Head(c, "large"); err != nil || counted(head.Document) != writers*each || s.steady.Load() == 0 {
+		t.Errorf("%d of %d writes are there, %d were steady, %v", counted(head.Document), writers*each, s.steady.Load(), err)
+	}
+	r.compare(c)
+	r.forgotten()
 }
