@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,6 +26,9 @@ func roundTrip(t *testing.T, before, after []byte) (size int, worth bool) {
 	got, ok := applyDelta(encoded, after)
 	if !ok || !bytes.Equal(got, before) {
 		t.Fatalf("%q became %q (%v)\nbeside %q", before, got, ok, after)
+	}
+	if saved := len(before) - len(encoded); worth && saved*9 < len(before) {
+		t.Fatalf("a difference of %d bytes is written for %d", len(encoded), len(before))
 	}
 	return len(encoded), worth
 }
@@ -75,12 +79,71 @@ func TestDeltaOfUpdates(t *testing.T) {
 		{"a number", storedText(3, 10, 5, long), storedText(4, 12, 6, long), 60},
 		{"a longer number", storedText(9, 10, 99, long), storedText(10, 59, 1_000_000, long), 70},
 		{"a text", storedText(3, 10, 5, long+"x"), storedText(4, 12, 6, long+"yzzy"), 70},
+		{"a hash", storedText(3, 10, 5, "ab4f1e09d3c2577e8a1b6c0d9e2f4a5b"+long+"x"), storedText(4, 12, 6, "0cd1734ae98b66f0412d5be7c3a9081f"+long+"yz"), 100},
 		{"another text", storedText(3, 10, 5, strings.ToUpper(long)), storedText(4, 12, 5, long), len(long) + 80},
 		{"nothing alike", []byte(strings.Repeat("x", 500)), []byte(strings.Repeat("y", 500)), 510},
 	} {
 		size, worth := roundTrip(t, c.before, c.after)
 		if size > c.most || worth != (size < len(c.before)*8/9) {
 			t.Errorf("%s: %d of %d bytes, at most %d expected; worth writing: %v", c.name, size, len(c.before), c.most, worth)
+		}
+	}
+}
+
+// Lengths of one byte and of several, on both sides of where they grow.
+func TestDeltaLengths(t *testing.T) {
+	sizes := []int{0, 1, 127, 128, 1<<14 - 1, 1 << 14, 1<<16 + 1, 1<<21 - 1, 1 << 21}
+	fill := func(b byte, n int) []byte { return bytes.Repeat([]byte{b}, n) }
+	for _, literal := range sizes {
+		for _, skip := range sizes {
+			for _, run := range []int{100, 1 << 14, 1 << 21} {
+				same := fill('=', run)
+				before := slices.Concat([]byte("[begin]"), fill('b', literal), same)
+				after := slices.Concat([]byte("[begin]"), fill('a', skip), same)
+				if size, _ := roundTrip(t, before, after); size > literal+50 {
+					t.Fatalf("%d bytes for a literal of %d", size, literal)
+				}
+			}
+		}
+	}
+}
+
+// Larger images than maxDeltaBytes are written whole.
+func TestDeltaBound(t *testing.T) {
+	for _, over := range []int{0, 1} {
+		image := make([]byte, maxDeltaBytes+over)
+		if payload := AppendRecord(nil, &Record{Kind: RecordWrite, Before: image, After: image}); payload[0] != byte(2-over) {
+			t.Errorf("%d bytes: version %d", len(image), payload[0])
+		}
+	}
+}
+
+// What is no difference is refused: a log that says such a thing is damaged.
+func TestDeltaRefused(t *testing.T) {
+	after := []byte("0123456789")
+	for encoded, want := range map[string]string{
+		"":                             "",
+		"\x00\x00\x0a":                 "0123456789",
+		"\x01a\x02\x03":                "a234",
+		"\x00\x02\x03\x02bc\x01\x04":   "234bc6789",
+		"\x01a\x0a\x00":                "a",
+		"\x80":                         "refused", // half a length
+		"\x01a\x80":                    "refused",
+		"\x01a\x00\x80":                "refused",
+		strings.Repeat("\xff", 11):     "refused", // a length beyond 64 bits
+		"\x02a":                        "refused", // a literal beyond the end
+		"\x01a":                        "refused", // nothing behind it
+		"\x01a\x02":                    "refused",
+		"\x01a\x0b\x00":                "refused", // beyond the end of the after-image
+		"\x01a\x00\x0b":                "refused",
+		"\x00\x05\x05\x00\x00\x01":     "refused",
+		"\x00\x05\x05\x00\x01\x00":     "refused",
+		"\x00\x00\xff\xff\xff\xff\x0f": "refused",
+		"\x00\x00\x0a\x00":             "refused",
+	} {
+		got, ok := applyDelta([]byte(encoded), after)
+		if ok != (want != "refused") || ok && string(got) != want {
+			t.Errorf("%q: %q, %v; want %q", encoded, got, ok, want)
 		}
 	}
 }

@@ -118,7 +118,16 @@ func TestRecordCutOrExtended(t *testing.T) {
 	}
 }
 
+// Every row is one byte away from a record, or nearly: what is refused is what its name says.
 func TestRecordRefused(t *testing.T) {
+	for _, payload := range [][]byte{
+		{1, 1, 0}, {1, 1, 1, 0xff, 0xff, 0xff, 0xff, 0x0f}, {1, 1, 4, 1, 'a'}, {1, 2, 0x80, 0x40, 2}, {2, 1, 0x80, 0x80, 0x02, 0},
+		{2, 1, 0x80, 0x80, 0x02, 4, 1, 'a', 0, 0},
+	} {
+		if _, err := DecodeRecord(payload); err != nil {
+			t.Errorf("%v: %v", payload, err)
+		}
+	}
 	good := AppendRecord(nil, &Record{Kind: RecordWrite, Operation: matcher.OperationInsert})
 	change := func(at int, value byte) []byte {
 		b := bytes.Clone(good)
@@ -136,10 +145,15 @@ func TestRecordRefused(t *testing.T) {
 		{"kind 0", change(1, 0), ErrRecordInvalid},
 		{"unknown kind", change(1, 4), ErrRecordInvalid},
 		{"unknown operation", change(len(good)-1, 4), ErrRecordInvalid},
-		{"unknown field", []byte{RecordVersion, 1, 0x80, 0x80, 0x02}, ErrRecordInvalid},
-		{"collection beyond 32 bits", []byte{RecordVersion, 1, 1, 0x80, 0x80, 0x80, 0x80, 0x10}, ErrRecordInvalid},
-		{"length beyond the end", []byte{RecordVersion, 1, 4, 0xff, 0xff, 0xff, 0xff, 0x0f}, ErrRecordInvalid},
-		{"unknown fence", []byte{RecordVersion, 2, 0x80, 0x40, 3}, ErrRecordInvalid},
+		{"unknown field", []byte{1, 1, 0x80, 0x80, 0x04}, ErrRecordInvalid},
+		{"unknown field beside a difference", []byte{2, 1, 0x80, 0x80, 0x06, 0}, ErrRecordInvalid},
+		{"collection beyond 32 bits", []byte{1, 1, 1, 0x80, 0x80, 0x80, 0x80, 0x10}, ErrRecordInvalid},
+		{"length beyond the end", []byte{1, 1, 4, 0xff, 0xff, 0xff, 0xff, 0x0f}, ErrRecordInvalid},
+		{"unknown fence", []byte{1, 2, 0x80, 0x40, 3}, ErrRecordInvalid},
+		{"two before-images", []byte{2, 1, 0x80, 0xa0, 0x02, 0, 0}, ErrRecordInvalid},
+		{"a difference of an older version", []byte{1, 1, 0x80, 0x80, 0x02, 0}, ErrRecordInvalid},
+		{"a newer version without need", []byte{2, 1, 0}, ErrRecordInvalid},
+		{"a difference that is none", []byte{2, 1, 0x80, 0x80, 0x02, 1, 5}, ErrRecordInvalid},
 		{"empty", nil, ErrRecordInvalid},
 	} {
 		if r, err := DecodeRecord(c.payload); !errors.Is(err, c.want) || !reflect.DeepEqual(r, Record{}) {
