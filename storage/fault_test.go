@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/freshetdb/freshet/ingest"
 )
 
 // Invariant 13: any call on the disks of log or state fails, once or from then on: EIO, ENOSPC, a write that was done in
@@ -137,4 +139,32 @@ func (b *book) inFlight() bool {
 		}
 	}
 	return false
+}
+
+// A store that finds records in its log that it has not decided stops, and its writers are not told that they wrote.
+func TestAnotherProcessAppends(t *testing.T) {
+	for _, name := range []string{"embedded", "embedded in memory"} {
+		r := kinds[name](t, 1)
+		r.state = newState()
+		r.start()
+		c := r.collection("pages")
+		var foreign []ingest.Entry
+		for p := range r.log.Partitions() {
+			foreign = append(foreign, ingest.Entry{Partition: p, Payload: []byte("foreign")})
+		}
+		if err := r.log.Append(t.Context(), foreign); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.store.Update(t.Context(), r.counting(c, "a")); !errors.Is(err, ErrOutcomeUnknown) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := <-r.done; err == nil || !strings.Contains(err.Error(), "another process appends") {
+			t.Errorf("%s: run: %v", name, err)
+		}
+		r.ended = true
+		r.stop()
+		if err := errors.Join(r.store.Close(), r.log.Close()); err != nil {
+			t.Error(err)
+		}
+	}
 }
