@@ -85,6 +85,46 @@ func FuzzComposeTape(f *testing.F) {
 	})
 }
 
+// Every limit, one by one, on both sides of where it is passed; every way to write metadata, those that cannot be copied too.
+func TestComposeLimits(t *testing.T) {
+	const wide = 1 << 24
+	all := func(text string, m Metadata, user Value) {
+		d, err := Compose(m, user, Limits{MaxDocumentBytes: wide, MaxDocumentDepth: 1 << 10, MaxDocumentFields: wide})
+		if err != nil {
+			t.Fatalf("compose %s: %v", text, err)
+		}
+		sameAsParsed(t, d)
+		sameStored(t, d)
+		if (len(m.ACL) > 0) != d.Field("_acl").Exists() {
+			t.Fatalf("compose %s with %s: %s", text, m.ACL, d.text)
+		}
+		check := func(limits Limits) {
+			_, want := Parse(bytes.Clone(d.text), limits)
+			if _, err := Compose(m, user, limits); (err == nil) != (want == nil) {
+				t.Fatalf("compose %s with %s under %+v: %v, parsed: %v", text, m.ACL, limits, err, want)
+			}
+		}
+		for n := 1; n <= 64; n++ {
+			check(Limits{MaxDocumentBytes: wide, MaxDocumentDepth: n, MaxDocumentFields: wide})
+			check(Limits{MaxDocumentBytes: wide, MaxDocumentDepth: 1 << 10, MaxDocumentFields: n})
+			check(Limits{MaxDocumentBytes: len(d.text) - 32 + n, MaxDocumentDepth: 1 << 10, MaxDocumentFields: wide})
+		}
+	}
+	acls := []string{``, `{}`, `{"read":["u1"]}`, `{ "a\n":"\u0041"}`, `{"a":{"$oid":"0123456789abcdef01234567"}}`, `{"a":{"$date":"2026-01-01T00:00:00Z"}}`, `{"a":[[[1]]]}`}
+	for _, text := range composedTexts {
+		user := mustParse(t, text)
+		for _, acl := range acls {
+			plain := Metadata{ID: "id", Revision: Revision{Generation: 3, WriteID: WriteID{1}}, CreatedAt: 1, UpdatedAt: 2, ACL: []byte(acl)}
+			created, updated, named := plain, plain, plain
+			created.CreatedAt, updated.UpdatedAt, named.ID = -1<<50, 1<<60, "a\"\x01b" // written in another way than others
+			for _, m := range []Metadata{plain, created, updated, named} {
+				all(text, m, user.Root())
+			}
+		}
+	}
+	all("nothing", Metadata{ID: "id", Revision: Revision{Generation: 1}}, Value{})
+}
+
 // A field of a larger text is composed as well as a document of its own.
 func TestComposeNested(t *testing.T) {
 	for _, text := range composedTexts {
