@@ -90,6 +90,9 @@ func TestSocketHeartbeat(t *testing.T) {
 			pings = append(pings, time.Since(start))
 			return nil
 		})
+		time.Sleep(beat/8 - 1) // so early that no deadline is moved for it
+		k.send(`{"type":"pong"}`)
+		silent := time.Now()
 		var frames []time.Duration
 		for {
 			_, text, err := k.conn.ReadMessage()
@@ -108,9 +111,41 @@ func TestSocketHeartbeat(t *testing.T) {
 			t.Fatalf("pings at %v, ping frames at %v, want both at %s", pings, frames, want)
 		}
 		// Deadlines are moved when that matters, not on every frame: a client may have a little more time.
-		if after, least := time.Since(start), 2*beat+patience; after < least || after > least+beat/8 {
+		if after, least := time.Since(silent), 2*beat+patience; after < least || after > least+beat/8 {
 			t.Fatalf("a silent client was closed after %v, want %v to %v", after, least, least+beat/8)
 		}
+	})
+}
+
+// A client whose writes wait for the store is not read from meanwhile, and is not taken for a silent one.
+func TestSocketWhoseWritesWaitStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const beat = 25 * time.Second
+		s := startInBubble(t, Config{Dev: true, HeartbeatInterval: beat}, fanout.Config{})
+		s.do("PUT", "/v1/db/pages", "").want(201)
+		k := s.open()
+		must(t, k.conn.SetReadDeadline(time.Time{}))
+		k.conn.SetPingHandler(func(string) error { return nil }) // nothing would be read of an answer
+		release := make(chan struct{})
+		held := make(chan error, 1)
+		go func() { held <- s.hold(release) }()
+		const writes = MaxSessionWrites + 10
+		go func() {
+			for i := range writes {
+				k.send(`{"type":"write","id":"w%d","operation":"insert","collection":"pages","document":{}}`, i)
+			}
+		}()
+		answered := make(chan struct{})
+		go func() {
+			defer close(answered)
+			for i := range writes {
+				k.want("written", fmt.Sprint("w", i))
+			}
+		}()
+		time.Sleep(10 * beat)
+		close(release)
+		must(t, <-held)
+		<-answered
 	})
 }
 
