@@ -100,6 +100,13 @@ func (s *story) any(rng *rand.Rand, worker string, number int) (Update, func(Wri
 	return u, func(w Written, err error) { s.tell(u, tried, w, err) }
 }
 
+// deleting is an update that deletes a document, if there is one.
+func (r *rig) deleting(c Collection, id string) Update {
+	return Update{Collection: c, ID: id, Compute: func(current *matcher.Document, _ matcher.WriteID) (Image, error) {
+		return Image{Unchanged: current == nil}, nil
+	}}
+}
+
 // work makes writes, one after the other or several at once.
 func (s *story) work(rng *rand.Rand, worker string, writes int) {
 	for number := 0; number < writes; {

@@ -41,13 +41,6 @@ func (r *rig) inserting(c Collection, id string, n int) Update {
 	}}
 }
 
-// deleting is an update that deletes a document, if there is one.
-func (r *rig) deleting(c Collection, id string) Update {
-	return Update{Collection: c, ID: id, Compute: func(current *matcher.Document, _ matcher.WriteID) (Image, error) {
-		return Image{Unchanged: current == nil}, nil
-	}}
-}
-
 // held runs during while the apply loop stands still at a boundary.
 func (r *rig) held(during func()) {
 	r.t.Helper()
