@@ -127,8 +127,7 @@ func TestSocketWhoseWritesWaitStays(t *testing.T) {
 		must(t, k.conn.SetReadDeadline(time.Time{}))
 		k.conn.SetPingHandler(func(string) error { return nil }) // nothing would be read of an answer
 		release := make(chan struct{})
-		held := make(chan error, 1)
-		go func() { held <- s.hold(release) }()
+		held := s.hold(release)
 		const writes = MaxSessionWrites + 10
 		go func() {
 			for i := range writes {
