@@ -2,7 +2,10 @@ package storage
 
 import (
 	"context"
+	"errors"
+	"testing"
 
+	"github.com/freshetdb/freshet/ingest"
 	"github.com/freshetdb/freshet/matcher"
 )
 
@@ -45,4 +48,41 @@ func (s *Store) Write(ctx context.Context, a Attempt) (Outcome, error) {
 		return Outcome{}, ErrCollectionChanged
 	}
 	return Outcome{Accepted: it.verdict == accepted, Position: vector}, nil
+}
+
+// lateError is a log whose answer to a control record is lost once the record has been applied.
+type lateError struct {
+	ingest.Log
+	applied func() bool // nil: all is well
+}
+
+func (l *lateError) Append(ctx context.Context, entries []ingest.Entry) error {
+	err := l.Log.Append(ctx, entries)
+	if l.applied != nil && entries[0].Partition == matcher.ControlPartition {
+		until(l.applied)
+		return errors.New("the answer is lost")
+	}
+	return err
+}
+
+// A truncate whose order went through gets its fences, though its writer was told that the outcome is unknown.
+func TestFencesOfALostAnswer(t *testing.T) {
+	log := &lateError{Log: ingest.NewMemoryLog(3)}
+	r := &rig{t: t, log: log, state: newState(), config: Config{Attempts: true}}
+	r.start()
+	c := r.collection("pages")
+	log.applied = func() bool {
+		now, _ := r.store.Collection(testApp, "pages")
+		return now.Epoch > c.Epoch
+	}
+	if err := r.store.TruncateCollection(t.Context(), testApp, "pages"); !errors.Is(err, ErrOutcomeUnknown) {
+		t.Errorf("truncate: %v", err)
+	}
+	for missing := 1; missing > 0; {
+		r.held(func() { missing = len(r.store.loop.missingFences()) })
+	}
+	r.end()
+	if err := log.Close(); err != nil {
+		t.Error(err)
+	}
 }

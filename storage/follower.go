@@ -217,8 +217,14 @@ func (s *Store) stageAttempt(g *group, e ingest.Entry) (*waiting, error) {
 
 // submitAttempts appends the request's records one after another, each once the one before was accepted, and waits
 // until they come out of the log.
-func (s *Store) submitAttempts(ctx context.Context, r *request) (matcher.Vector, error) {
-	var vector matcher.Vector
+func (s *Store) submitAttempts(ctx context.Context, r *request) (vector matcher.Vector, err error) {
+	if len(r.items) > 1 {
+		defer func() {
+			if err != nil { // the order may have gone through, with its waiter: then the loop takes the fences for seen to
+				go s.completeFences(context.WithoutCancel(ctx))
+			}
+		}()
+	}
 	for i := range r.items {
 		it := &r.items[i]
 		w := &waiting{item: it, done: make(chan answer, 1)}
