@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -17,24 +18,41 @@ func TestMemoryLog(t *testing.T) {
 	}
 }
 
+// startLog appends by StartAppend.
+type startLog struct{ *ingest.SegmentLog }
+
+func (l startLog) Append(ctx context.Context, entries []ingest.Entry) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return <-l.StartAppend(entries)
+}
+
 func TestSegmentLog(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		cfg  ingest.SegmentConfig
+		name    string
+		cfg     ingest.SegmentConfig
+		started bool
 	}{
-		{"default", ingest.SegmentConfig{}},
-		{"small segments", ingest.SegmentConfig{LogPartitions: 3, SegmentBytes: 6000, FS: disktest.New()}},
-		{"a segment for each group", ingest.SegmentConfig{LogPartitions: 2, SegmentBytes: 1, FS: disktest.New()}},
-		{"no sync", ingest.SegmentConfig{LogPartitions: 2, SegmentBytes: 9000, NoSync: true}},
-		{"disk in memory", ingest.SegmentConfig{LogPartitions: 2, SegmentBytes: 9000, FS: disktest.New()}},
+		{"default", ingest.SegmentConfig{}, false},
+		{"small segments", ingest.SegmentConfig{LogPartitions: 3, SegmentBytes: 6000, FS: disktest.New()}, false},
+		{"a segment for each group", ingest.SegmentConfig{LogPartitions: 2, SegmentBytes: 1, FS: disktest.New()}, false},
+		{"no sync", ingest.SegmentConfig{LogPartitions: 2, SegmentBytes: 9000, NoSync: true}, false},
+		{"disk in memory", ingest.SegmentConfig{LogPartitions: 2, SegmentBytes: 9000, FS: disktest.New()}, false},
+		{"StartAppend", ingest.SegmentConfig{LogPartitions: 2, SegmentBytes: 9000, FS: disktest.New()}, true},
+		{"StartAppend, files", ingest.SegmentConfig{LogPartitions: 3}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inMemory := c.cfg.FS != nil
 			configs := map[ingest.Log]ingest.SegmentConfig{}
 			open := func(t *testing.T, cfg ingest.SegmentConfig) ingest.Log {
-				log, err := ingest.OpenSegments(cfg)
+				segments, err := ingest.OpenSegments(cfg)
 				if err != nil {
 					t.Fatal(err)
+				}
+				log := ingest.Log(segments)
+				if c.started {
+					log = startLog{segments}
 				}
 				configs[log] = cfg
 				return log
