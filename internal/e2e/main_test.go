@@ -3,6 +3,7 @@ package e2e
 import (
 	"flag"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -54,6 +55,26 @@ func run(m *testing.M) int {
 		}
 	}
 	return m.Run()
+}
+
+// TestSources looks at every source of the program, so that the go command knows that these tests depend on it, and does not
+// take a result from before a change for one of after it: they import nothing of it.
+func TestSources(t *testing.T) {
+	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		switch name := entry.Name(); {
+		case entry.IsDir() && (name == "node_modules" || name != ".." && strings.HasPrefix(name, ".")):
+			return filepath.SkipDir
+		case strings.HasSuffix(name, ".go") || strings.HasPrefix(name, "go."):
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // random is the source of one test; the seed is printed if the test fails.
