@@ -67,35 +67,44 @@ func TestExpire(t *testing.T) {
 	})
 }
 
+// dueSession makes a document that an index with those keys, at, finds due at 1000.
+func (r *rig) dueSession(keys string) (x *Expirer, rule expiry, found []*matcher.Document) {
+	r.t.Helper()
+	c := r.collection("pages")
+	zero := int64(0)
+	index, _, err := r.store.PutIndex(r.t.Context(), testApp, "pages", IndexDefinition{Name: "ttl", Keys: []byte(keys), ExpireAfterSeconds: &zero})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := r.set(r.t.Context(), c, "session", `{"at":{"$date":1000}}`); err != nil {
+		r.t.Fatal(err)
+	}
+	r.built(c)
+	x = NewExpirer(r.store, ExpirerConfig{})
+	due, err := index.due(time.UnixMilli(1000))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	rule = expiry{c, index, due}
+	found, err = x.find(r.t.Context(), rule, 10)
+	if err != nil || len(found) != 1 {
+		r.t.Fatalf("%d documents are due, %v", len(found), err)
+	}
+	return x, rule, found
+}
+
 // A document that was renewed after it was found stays: the deletion is of the state that was read.
 func TestExpireSparesRenewed(t *testing.T) {
 	r := kinds["embedded in memory"](t, 1)
 	r.state = newState()
 	r.start()
 	defer func() { r.end(); r.log.Close() }()
-	c := r.collection("pages")
-	zero := int64(0)
-	index, _, err := r.store.PutIndex(t.Context(), testApp, "pages", IndexDefinition{Name: "ttl", Keys: []byte(`"-at"`), ExpireAfterSeconds: &zero})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.set(t.Context(), c, "session", `{"at":{"$date":1000}}`); err != nil {
-		t.Fatal(err)
-	}
-	r.built(c)
-	x := NewExpirer(r.store, ExpirerConfig{})
-	due, err := index.due(time.UnixMilli(1000))
-	if err != nil {
-		t.Fatal(err)
-	}
-	found, err := x.find(t.Context(), expiry{c, index, due}, 10)
-	if err != nil || len(found) != 1 {
-		t.Fatalf("%d documents are due, %v", len(found), err)
-	}
+	x, rule, found := r.dueSession(`"-at"`)
+	c := rule.collection
 	if err := r.set(t.Context(), c, "session", `{"at":{"$date":1001}}`); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := x.deleteAll(t.Context(), expiry{c, index, due}, found); n != 0 || err != nil || len(r.all(c)) != 1 {
+	if n, err := x.deleteAll(t.Context(), rule, found); n != 0 || err != nil || len(r.all(c)) != 1 {
 		t.Errorf("%d deleted, %v; the document was renewed", n, err)
 	}
 	removed := make(chan string, 1)
@@ -124,26 +133,8 @@ func TestExpireEndsWithItsIndex(t *testing.T) {
 	r.state = newState()
 	r.start()
 	defer func() { r.end(); r.log.Close() }()
-	c := r.collection("pages")
-	zero, year := int64(0), int64(366*24*3600)
-	index, _, err := r.store.PutIndex(t.Context(), testApp, "pages", IndexDefinition{Name: "ttl", Keys: []byte(`"at"`), ExpireAfterSeconds: &zero})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.set(t.Context(), c, "session", `{"at":{"$date":1000}}`); err != nil {
-		t.Fatal(err)
-	}
-	r.built(c)
-	x := NewExpirer(r.store, ExpirerConfig{})
-	due, err := index.due(time.UnixMilli(1000))
-	if err != nil {
-		t.Fatal(err)
-	}
-	rule := expiry{c, index, due}
-	found, err := x.find(t.Context(), rule, 10)
-	if err != nil || len(found) != 1 {
-		t.Fatalf("%d documents are due, %v", len(found), err)
-	}
+	x, rule, found := r.dueSession(`"at"`)
+	c, year := rule.collection, int64(366*24*3600)
 	gone := func(how string) {
 		t.Helper()
 		if n, err := x.deleteAll(t.Context(), rule, found); n != 0 || err != nil || len(r.all(c)) != 1 {
